@@ -1,0 +1,83 @@
+"""Every contract of cuvee: the architecture on one page.
+
+A room answers one question, has one contract and a table `METHODS` from name to
+`"module:Class"`. A method is a frozen dataclass of settings; what it learns, it returns.
+
+| room | question | contract |
+|---|---|---|
+| sources | where do samples come from? | `Source` |
+| proxies | what would training on this give? | `Proxy`, which prepares a `Trainer` |
+| mix | how much of which source? | `Mixer` |
+| export | what does a trainer read? | `Format` |
+| engine | where does it run? | `Engine` |
+
+`Source`, `Units` and `Engine` live in `cuvee.core.data` and are repeated here by name.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+from numpy.random import Generator
+
+from cuvee.core.data import Data, Engine, Source, Survey, Units
+from cuvee.core.estimate import Estimate
+from cuvee.core.study import Outcome, Study, Trial
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Engine", "Format", "Mixer", "Proxy", "Source", "Trainer", "Units"]
+
+
+class Trainer(Protocol):
+    """Turns trials into losses."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names; shares come in this order."""
+        ...
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names; losses come in this order."""
+        ...
+
+    @property
+    def available(self) -> np.ndarray:
+        """Tokens that each source holds."""
+        ...
+
+    def run(self, trial: Trial, *, rng: Generator) -> Outcome:
+        """Train, or stand in for training. Draws are paired across trials."""
+        ...
+
+
+class Proxy(Protocol):
+    """A stand-in for training."""
+
+    def prepare(self, data: Data, *, rng: Generator) -> tuple[Trainer, Survey]:
+        """Whatever is done once for all trials, a pass over the sources included."""
+        ...
+
+
+class Mixer(Protocol):
+    """Decides how much of which source."""
+
+    def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
+        """The next trials to run; none when enough is known."""
+        ...
+
+    def recommend(self, study: Study, *, rng: Generator) -> Estimate:
+        """Shares within the problem's limits, with their spread."""
+        ...
+
+
+class Format(Protocol):
+    """Writes shards of the mixed dataset."""
+
+    suffix: ClassVar[str]
+
+    def write(self, table: "pa.Table", path: Path) -> None:
+        """One shard, the same bytes every time."""
+        ...

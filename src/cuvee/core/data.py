@@ -1,0 +1,211 @@
+"""Text on its way through cuvee: pieces, batches, units, and the one pass over the sources."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Int, UInt
+
+from cuvee.core.errors import CuveeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a source that is read in one go; a source's pieces are always the same.
+
+    Args:
+        path: File, or "" for memory.
+        start: First byte, row group or item, as the source defines it.
+        stop: One past the last.
+    """
+
+    path: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that could not be read: where it stands, why, and how it begins."""
+
+    place: str
+    reason: str
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some documents of a piece, in order.
+
+    Args:
+        text: No nulls; documents of no characters are allowed.
+        rejected: Records between them that are no documents.
+    """
+
+    text: "pa.LargeStringArray"
+    rejected: tuple[Reject, ...] = ()
+
+
+class Source(Protocol):
+    """A named, re-readable stream of documents."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """How it can be read in parallel; tens of megabytes each where the format allows."""
+        ...
+
+    def read(self, piece: Piece) -> Iterator[Batch]:
+        """The documents of a piece, always in the same order; a megabyte or so at a time."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Hash of the content by file, so that a change can be named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """Documents cut into units.
+
+    Args:
+        ids: Identity of each unit; equal text, equal id.
+        offsets: Document d has the units `ids[offsets[d]:offsets[d + 1]]`.
+    """
+
+    ids: UInt[np.ndarray, "units"]
+    offsets: Int[np.ndarray, "documents+1"]
+
+
+class Units(Protocol):
+    """What a token is."""
+
+    @property
+    def name(self) -> str:
+        """For tables and recipes."""
+        ...
+
+    def cut(self, text: "pa.LargeStringArray") -> Cut:
+        """Units of each document."""
+        ...
+
+    def head(self, text: str, units: int) -> str:
+        """The longest start of a text that has at most so many units."""
+        ...
+
+
+class Engine(Protocol):
+    """Where jobs run."""
+
+    def __call__(
+        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str
+    ) -> Iterator[Result]:
+        """Results of `job(item)` in the order of the items, whatever the number of workers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What one pass over the sources found.
+
+    Args:
+        lengths: Units of each document, by source, by piece.
+        rejected: Records that are no documents, by source.
+        text_bytes: Bytes of text, by source.
+    """
+
+    lengths: tuple[tuple[UInt[np.ndarray, "documents"], ...], ...]
+    rejected: tuple[tuple[Reject, ...], ...]
+    text_bytes: tuple[int, ...]
+
+    @property
+    def available(self) -> np.ndarray:
+        """Tokens that each source holds."""
+        return np.array([sum(float(p.sum(dtype=np.int64)) for p in s) for s in self.lengths])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """Sources, targets and the means to go through them.
+
+    Args:
+        sources: To choose from.
+        targets: Text on which a low loss is wanted; none of it may stand in a source.
+        units: What a token is.
+        engine: Where the work runs.
+        strict: Refuse records that are no documents instead of counting them.
+    """
+
+    sources: tuple[Source, ...]
+    targets: tuple[Source, ...]
+    units: Units
+    engine: Engine
+    strict: bool = False
+
+    def survey(self, count: Callable[[Cut], Any] | None = None) -> tuple[Survey, list[Any]]:
+        """One pass over all sources.
+
+        Args:
+            count: Additive statistic (supports `+`) of a batch, e.g. arrays of counts.
+
+        Returns:
+            The survey, and the sum of `count` over each source (None for an empty one).
+
+        Raises:
+            CuveeError: A record is no document, and `strict` was asked for.
+        """
+        jobs = [(i, piece) for i, s in enumerate(self.sources) for piece in s.pieces()]
+        lengths: list[list[np.ndarray]] = [[] for _ in self.sources]
+        rejected: list[list[Reject]] = [[] for _ in self.sources]
+        text_bytes = [0] * len(self.sources)
+        sums: list[Any] = [None] * len(self.sources)
+
+        def visit(job: tuple[int, Piece]) -> tuple[np.ndarray, list[Reject], int, Any]:
+            return self._visit(*job, count)
+
+        results = self.engine(visit, jobs, label="reading sources")
+        for (i, _), (sizes, bad, size, counted) in zip(jobs, results):
+            lengths[i].append(sizes)
+            rejected[i].extend(bad)
+            text_bytes[i] += size
+            if counted is not None:
+                sums[i] = counted if sums[i] is None else sums[i] + counted
+        survey = Survey(
+            tuple(tuple(x) for x in lengths), tuple(tuple(x) for x in rejected), tuple(text_bytes)
+        )
+        return survey, sums
+
+    def _visit(
+        self, i: int, piece: Piece, count: Callable[[Cut], Any] | None
+    ) -> tuple[np.ndarray, list[Reject], int, Any]:
+        sizes: list[np.ndarray] = [np.zeros(0, np.uint32)]
+        bad: list[Reject] = []
+        size, total = 0, None
+        for batch in checked(self.sources[i].read(piece), self.strict):
+            bad.extend(batch.rejected)
+            cut = self.units.cut(batch.text)
+            sizes.append(np.diff(cut.offsets).astype(np.uint32))
+            size += batch.text.nbytes
+            if count is not None:
+                counted = count(cut)
+                total = counted if total is None else total + counted
+        return np.concatenate(sizes), bad, size, total
+
+
+def checked(batches: Iterable[Batch], strict: bool) -> Iterator[Batch]:
+    """The batches; with `strict`, the first rejected record is an error."""
+    for batch in batches:
+        if strict and batch.rejected:
+            bad = batch.rejected[0]
+            raise CuveeError(f"{bad.place}: {bad.reason}. Mend it, or leave out --strict.")
+        yield batch

@@ -1,0 +1,89 @@
+"""A number that carries its unit and its uncertainty."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float
+
+from cuvee.core.errors import CuveeError
+
+Spread = Literal["target documents", "bootstrap", "posterior", "seeds", "exact", "none"]
+"""What varies from draw to draw. `exact`: nothing can vary; `none`: the spread was not measured."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """A number, or an array of numbers, as equally likely draws.
+
+    Args:
+        draws: First axis: draws; the other axes: the quantity's own.
+        unit: What one unit is, e.g. "nats per token" or "share".
+        spread: What varies from draw to draw.
+        center: The point estimate, where it is better known than the mean of the draws.
+
+    Raises:
+        CuveeError: No draws, an unknown spread, or several draws without a spread.
+    """
+
+    draws: Float[np.ndarray, "draws ..."]
+    unit: str
+    spread: Spread
+    center: Float[np.ndarray, "..."] | None = None
+
+    def __post_init__(self) -> None:
+        if self.spread not in get_args(Spread):
+            raise CuveeError(f"spread must be one of {get_args(Spread)}, got {self.spread!r}.")
+        if np.ndim(self.draws) < 1 or len(self.draws) < 1:
+            raise CuveeError("an estimate needs at least one draw on its first axis.")
+        if len(self.draws) > 1 and self.spread in ("exact", "none"):
+            raise CuveeError(f"{len(self.draws)} draws, but the spread is {self.spread!r}.")
+
+    @property
+    def mean(self) -> Float[np.ndarray, "..."]:
+        """The point estimate."""
+        return self.draws.mean(axis=0) if self.center is None else self.center
+
+    @property
+    def sd(self) -> Float[np.ndarray, "..."]:
+        """Standard deviation: 0 if exact, NaN (never 0) if the spread was not measured."""
+        if self.spread == "exact":
+            return np.zeros_like(self.mean)
+        if len(self.draws) == 1:
+            return np.full_like(self.mean, np.nan)
+        return self.draws.std(axis=0, ddof=1)
+
+    def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Central interval of the draws; NaN if the spread was not measured."""
+        if len(self.draws) == 1:
+            edge = self.mean if self.spread == "exact" else np.full_like(self.mean, np.nan)
+            return edge, edge
+        low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return low, high
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray], unit: str) -> "Estimate":
+        """Apply a function of one draw to each draw, and to the point estimate."""
+        draws = np.stack([np.asarray(function(draw)) for draw in self.draws])
+        center = None if self.center is None else np.asarray(function(self.center))
+        return Estimate(draws, unit, self.spread, center)
+
+    def probability(self, claim: Callable[[np.ndarray], bool]) -> float:
+        """Share of draws for which a claim holds; NaN if the spread was not measured."""
+        if len(self.draws) == 1 and self.spread != "exact":
+            return float("nan")
+        return float(np.mean([bool(claim(draw)) for draw in self.draws]))
+
+    def __str__(self) -> str:
+        return f"{with_spread(self.mean, self.sd, self.spread)} {self.unit}".strip()
+
+
+def with_spread(mean: np.ndarray, sd: np.ndarray, spread: Spread) -> str:
+    """`0.52 ± 0.03`, or `0.52 (spread not measured)`."""
+    if np.ndim(mean):
+        return "[" + ", ".join(with_spread(m, s, spread) for m, s in zip(mean, sd)) + "]"
+    if spread == "exact":
+        return f"{mean:.4g} (exact)"
+    if np.isnan(sd):
+        return f"{mean:.4g} (spread not measured)"
+    return f"{mean:.4g} ± {sd:.2g}"

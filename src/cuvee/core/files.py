@@ -1,0 +1,71 @@
+"""Files that are either whole or not there."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cuvee.core.errors import CuveeError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes `path` on success, and vanishes on failure.
+
+    The content is forced to disk before the rename, the rename before returning: a file under
+    its final name is complete, whenever the process or the machine stops.
+
+    Raises:
+        CuveeError: No space, no permission or another failure of the file system.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with explained(path):
+        try:
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file through `write(temporary_path)`, whole or not at all."""
+    with whole_file(path) as temporary:
+        write(temporary)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns a failure of the file system into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            fix = "no space is left: free some (finished parts stay), then resume."
+        elif isinstance(error, PermissionError):
+            fix = "no permission to write there: choose another place."
+        elif error.errno == errno.EROFS:
+            fix = "the file system is read-only: choose another place."
+        else:
+            fix = f"{error.strerror or error}."
+        raise CuveeError(f"cannot write {path}: {fix}") from error
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks refuse folders
+            raise
+    finally:
+        os.close(handle)

@@ -1,0 +1,131 @@
+"""Shares: points on the simplex, and the limits that a user puts on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from cuvee.core.errors import CuveeError, unknown
+
+Shares = Float[np.ndarray, "sources"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a user demands of the shares.
+
+    Args:
+        max_epochs: How often a source may be repeated; inf for no cap. One number, or by name.
+        min_share: Floor of every source. One number, or by name.
+        fixed: Shares that are decided already, by name.
+    """
+
+    max_epochs: float | Mapping[str, float] = 4.0
+    min_share: float | Mapping[str, float] = 0.0
+    fixed: Mapping[str, float] | None = None
+
+    def box(
+        self, sources: Sequence[str], available: np.ndarray, tokens: int
+    ) -> tuple[Shares, Shares]:
+        """Lowest and highest share of each source for a budget.
+
+        Raises:
+            CuveeError: A name or number is wrong, or no mixture can meet the limits.
+        """
+        epochs = _by_name(self.max_epochs, sources, "max_epochs", default=np.inf)
+        low = _by_name(self.min_share, sources, "min_share", default=0.0)
+        if not (epochs > 0).all():
+            raise CuveeError(f"max_epochs must be above 0, got {epochs.min():g}.")
+        if not ((low >= 0) & (low <= 1)).all():
+            raise CuveeError(f"min_share must lie between 0 and 1, got {low.min():g}.")
+        with np.errstate(invalid="ignore"):
+            most = np.where(np.isinf(epochs), np.inf, epochs * available)
+        high = np.minimum(most / tokens, 1.0)
+        for name, share in (self.fixed or {}).items():
+            if name not in sources:
+                raise unknown("source with a fixed share", name, sources)
+            if not 0 <= share <= 1:
+                raise CuveeError(
+                    f"the fixed share of {name!r} must lie between 0 and 1: {share:g}."
+                )
+            if share > high[list(sources).index(name)] + 1e-12:
+                raise CuveeError(
+                    f"the fixed share of {name!r} ({share:g}) needs more than max_epochs allow: "
+                    f"lower it, or raise max_epochs."
+                )
+            low[list(sources).index(name)] = high[list(sources).index(name)] = share
+        for i, name in enumerate(sources):
+            if low[i] > high[i] + 1e-12:
+                raise CuveeError(
+                    f"min_share {low[i]:g} of {name!r} needs {low[i] * tokens / available[i]:.3g} "
+                    f"epochs of its {available[i]:.0f} tokens, but max_epochs is {epochs[i]:g}."
+                )
+        if low.sum() > 1 + 1e-9:
+            raise CuveeError(f"the least shares sum to {low.sum():.4g}, which is more than 1.")
+        if high.sum() < 1 - 1e-9:
+            raise CuveeError(
+                f"a budget of {tokens} tokens is beyond the data: with max_epochs the sources "
+                f"allow {high.sum() * tokens:.0f}. Lower the budget, add data or raise max_epochs."
+            )
+        return low, high
+
+
+def nearest(shares: Shares, low: Shares, high: Shares) -> Shares:
+    """Shares that keep their proportions as far as the limits allow.
+
+    The result is `clip(scale * shares, low, high)` with the one scale that makes it sum to 1.
+    """
+    wish = np.maximum(np.asarray(shares, float), 0)
+    if np.minimum(np.where(wish > 0, high, low), high).sum() < 1:
+        wish = wish + 1e-9 * high  # the wished-for sources run out: the others share the rest
+    lower, upper = 0.0, 1.0
+    while np.clip(upper * wish, low, high).sum() < 1 - 1e-12 and upper < 1e18:
+        upper *= 2
+    for _ in range(200):
+        middle = (lower + upper) / 2
+        if np.clip(middle * wish, low, high).sum() < 1:
+            lower = middle
+        else:
+            upper = middle
+    result = np.clip(upper * wish, low, high)
+    return result / result.sum()
+
+
+def check_shares(shares: object, sources: Sequence[str], where: str = "shares") -> Shares:
+    """Shares as an array, after checking that they are shares of these sources.
+
+    Rounding is renormalised; anything else that does not sum to 1 is refused.
+    """
+    if isinstance(shares, Mapping):
+        for name in shares:
+            if name not in sources:
+                raise unknown(f"source in {where}", str(name), sources)
+        shares = [shares.get(name, 0.0) for name in sources]
+    try:
+        array = np.asarray(shares, dtype=float)
+    except (TypeError, ValueError):
+        raise CuveeError(f"{where}: expected numbers, got {shares!r}.") from None
+    if array.shape != (len(sources),):
+        raise CuveeError(f"{where}: expected {len(sources)} shares, got {array.size}.")
+    for name, share in zip(sources, array):
+        if not np.isfinite(share) or share < 0:
+            raise CuveeError(f"{where}: the share of {name!r} is {share:g}; expected 0 or more.")
+    # Published tables round shares to three decimals, so many sources can miss 1 by a little.
+    if abs(array.sum() - 1) > max(1e-3, 6e-4 * len(array)):
+        raise CuveeError(f"{where}: shares sum to {array.sum():.4g}, expected 1.")
+    return array / array.sum()
+
+
+def _by_name(
+    value: float | Mapping[str, float], sources: Sequence[str], what: str, default: float
+) -> np.ndarray:
+    if not isinstance(value, Mapping):
+        value = dict.fromkeys(sources, value)
+    for name in value:
+        if name not in sources:
+            raise unknown(f"source in {what}", name, sources)
+    array = np.array([float(value.get(name, default)) for name in sources])
+    if np.isnan(array).any():
+        raise CuveeError(f"{what} must be a number, got nan.")
+    return array

@@ -1,0 +1,101 @@
+"""All cores of this machine, as threads."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from cuvee.core import CuveeError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Progress(Protocol):
+    """Told about each finished job."""
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """`done` of `total` jobs of this stage are finished."""
+        ...
+
+
+def silent(label: str, done: int, total: int) -> None:
+    """No progress shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Runs jobs on the cores of this machine.
+
+    Threads, not processes: the hot paths are numpy, pyarrow and decompression, which let other
+    threads run; sources may be closures that no other process could receive; and a script needs
+    no `if __name__ == "__main__"`. They are daemons, so that Ctrl-C ends the program at once.
+
+    Args:
+        workers: Threads; all cores by default.
+        progress: Called in the caller's thread after each job.
+    """
+
+    workers: int = 0
+    progress: Progress = field(default=silent)
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise CuveeError(f"workers must be 0 (all cores) or more, got {self.workers}.")
+
+    def __call__(
+        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str
+    ) -> Iterator[Result]:
+        """Results in the order of the items.
+
+        At most twice as many results as workers wait to be taken, so memory is bounded. The
+        first error stops the rest.
+        """
+        workers = min(self.workers or os.cpu_count() or 1, len(items))
+        self.progress(label, 0, len(items))
+        tasks: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        results: queue.SimpleQueue[tuple[int, Any, BaseException | None]] = queue.SimpleQueue()
+
+        def work() -> None:
+            while (i := tasks.get()) is not None:
+                try:
+                    results.put((i, job(items[i]), None))
+                except BaseException as error:
+                    results.put((i, None, error))
+
+        for _ in range(workers):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            yield from self._in_order(tasks, results, len(items), 2 * workers, label)
+        finally:
+            with suppress(queue.Empty):  # after an error: take back what nobody has begun
+                while True:
+                    tasks.get_nowait()
+            for _ in range(workers):
+                tasks.put(None)
+
+    def _in_order(
+        self,
+        tasks: "queue.SimpleQueue[int | None]",
+        results: "queue.SimpleQueue[tuple[int, Any, BaseException | None]]",
+        total: int,
+        ahead: int,
+        label: str,
+    ) -> Iterator[Any]:
+        waiting: dict[int, Any] = {}
+        asked = finished = 0
+        for i in range(total):
+            while i not in waiting:
+                while asked < min(total, i + ahead):
+                    tasks.put(asked)
+                    asked += 1
+                j, result, error = results.get()
+                if error is not None:
+                    raise error
+                waiting[j] = result
+                finished += 1
+                self.progress(label, finished, total)
+            yield waiting.pop(i)

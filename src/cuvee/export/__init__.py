@@ -1,0 +1,14 @@
+"""What does a trainer read? Formats of the shards, and the writer that fills them."""
+
+from cuvee.contracts import Format
+from cuvee.core.methods import make as _make
+
+METHODS = {
+    "parquet": "cuvee.export.parquet:Parquet",
+    "jsonl.zst": "cuvee.export.jsonl:JsonlZst",
+}
+
+
+def load(name: str, **settings: object) -> Format:
+    """A format by name, or by `"module:Class"`."""
+    return _make(METHODS, name, "export", **settings)

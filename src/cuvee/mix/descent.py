@@ -1,0 +1,192 @@
+"""Exact gradient descent on a proxy, over the simplex."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.random import Generator, default_rng
+from scipy.optimize import OptimizeResult, minimize
+
+from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial, next_trial
+
+Ask = Callable[[Trial], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """Minimises the proxy's loss over all allowed shares, with its exact gradient.
+
+    A spread-out set of mixtures is tried first; sequential quadratic programming then goes
+    downhill from the best of them. The spread comes from resampling the target documents: each
+    resample's own optimum is found on the quadratic model of the losses around the answer. The
+    proxy's own bias is not in it.
+
+    Args:
+        screen: Random mixtures tried before descending.
+        starts: How many of the best ones to descend from.
+        steps: Most steps of one descent.
+        tolerance: Stop when a step gains less than this, in the losses' unit.
+
+    Fails when: the proxy gives no gradient; the losses have many separate valleys; the shares
+    that resamples prefer lie so far apart that one quadratic model cannot hold them.
+
+    References: Kraft, "A software package for sequential quadratic programming", DFVLR-FB 88-28,
+    1988 (the SLSQP in SciPy).
+    """
+
+    screen: int = 24
+    starts: int = 2
+    steps: int = 60
+    tolerance: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if min(self.screen, self.starts, self.steps) < 1 or not self.tolerance > 0:
+            raise CuveeError("descent: screen, starts, steps and tolerance must be above 0.")
+
+    def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
+        """The screening mixtures, then one step after another, then the curvature."""
+        design = self._design(study.problem)
+        if new := tuple(t for t in design if study.find(t) is None):
+            return new
+        return next_trial(study, lambda ask: self._search(study.problem, ask))
+
+    def recommend(self, study: Study, *, rng: Generator) -> Estimate:
+        """The best shares found, and the ones that resampled target documents prefer."""
+        problem = study.problem
+        if self.propose(study, rng=rng):
+            raise CuveeError("descent is not finished: run the trials that it proposes first.")
+        best, around = self._search(problem, lambda trial: _found(study, trial))
+        draws = _prefer(problem, best, _found(study, Trial(best, problem.tokens)), around)
+        if len(draws) == 1:
+            return Estimate(best[None], "share", "none")
+        return Estimate(draws, "share", "target documents", center=best)
+
+    def _design(self, problem: Problem) -> list[Trial]:
+        # Fixed by the settings, not by rng: a replay must meet the same points again.
+        k, rng = len(problem.sources), default_rng(k_seed)
+        points = [np.ones(k), problem.available, *np.eye(k)]
+        points += list(rng.dirichlet(np.full(k, 0.5), size=self.screen))
+        return [Trial(problem.fit(point), problem.tokens) for point in points]
+
+    def _search(self, problem: Problem, ask: Ask) -> tuple[np.ndarray, np.ndarray]:
+        """The best shares, and each target's curvature there."""
+        design = self._design(problem)
+        scores = [problem.objective.score(ask(t).losses.mean) for t in design]
+        ends = [
+            _descend(problem, ask, design[i].shares, self.steps, self.tolerance)
+            for i in np.argsort(scores, kind="stable")[: self.starts]
+        ]
+        values = [problem.objective.score(ask(Trial(e, problem.tokens)).losses.mean) for e in ends]
+        best = ends[int(np.argmin(values))]
+        return best, _curvature(problem, ask, best)
+
+
+k_seed = 20240701
+
+
+def _found(study: Study, trial: Trial) -> Outcome:
+    outcome = study.find(trial)
+    assert outcome is not None, "propose() returned no trial, so every question has its answer"
+    return outcome
+
+
+def _descend(
+    problem: Problem, ask: Ask, start: np.ndarray, steps: int, tolerance: float
+) -> np.ndarray:
+    """Shares at the end of one descent, within the limits."""
+
+    def at(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # SLSQP leaves the simplex by rounding errors; the losses do not change along a ray.
+        total = x.sum()
+        shares = x / total
+        outcome = ask(Trial(shares, problem.tokens))
+        slope = _gradient(outcome)
+        return outcome.losses.mean, (slope - (slope @ shares)[:, None]) / total
+
+    result = _minimise(problem, at, start, steps, tolerance)
+    return problem.fit(np.clip(result.x[: len(start)], 0, None))
+
+
+def _minimise(
+    problem: Problem,
+    at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    start: np.ndarray,
+    steps: int,
+    tolerance: float,
+    low: np.ndarray | None = None,
+    high: np.ndarray | None = None,
+) -> OptimizeResult:
+    """SLSQP on the objective of `at(shares) -> (losses, gradients)`.
+
+    The worst target is not smooth, so it becomes a variable of its own: make it small, with
+    every target's loss below it.
+    """
+    low = problem.low if low is None else low
+    high = problem.high if high is None else high
+    weights, k = problem.objective.weights, len(start)
+    on_simplex = {"type": "eq", "fun": lambda x: x[:k].sum() - 1,
+                  "jac": lambda x: np.r_[np.ones(k), np.zeros(len(x) - k)]}  # fmt: skip
+    options = {"maxiter": steps, "ftol": tolerance}
+    bounds = list(zip(low, high))
+    if not problem.objective.worst:
+        return minimize(
+            lambda x: at(x)[0] @ weights, start, jac=lambda x: weights @ at(x)[1],
+            method="SLSQP", bounds=bounds, constraints=[on_simplex], options=options,
+        )  # fmt: skip
+    counted = weights > 0
+    below = {
+        "type": "ineq",
+        "fun": lambda x: x[k] - at(x[:k])[0][counted],
+        "jac": lambda x: np.c_[-at(x[:k])[1][counted], np.ones(counted.sum())],
+    }
+    return minimize(
+        lambda x: x[k], np.r_[start, at(start)[0][counted].max()],
+        jac=lambda x: np.r_[np.zeros(k), 1.0], method="SLSQP",
+        bounds=[*bounds, (None, None)], constraints=[on_simplex, below], options=options,
+    )  # fmt: skip
+
+
+def _gradient(outcome: Outcome) -> Float[np.ndarray, "targets sources"]:
+    if outcome.gradient is None:
+        raise CuveeError("descent needs a proxy with a gradient, such as counts.")
+    return outcome.gradient
+
+
+def _curvature(
+    problem: Problem, ask: Ask, best: np.ndarray, step: float = 1e-3
+) -> Float[np.ndarray, "targets sources sources"]:
+    """Second derivatives of each target's loss along the simplex, from gradients nearby.
+
+    Column i is the change of gradient towards source i alone: displacements that sum to 0 are
+    combinations of these directions.
+    """
+    here = _gradient(ask(Trial(best, problem.tokens)))
+    columns = []
+    for row in np.eye(len(best)):
+        nearby = ask(Trial((1 - step) * best + step * row, problem.tokens))
+        columns.append((_gradient(nearby) - here) / step)
+    hessian = np.stack(columns, axis=-1)
+    hessian = (hessian + hessian.transpose(0, 2, 1)) / 2
+    values, vectors = np.linalg.eigh(hessian)
+    floor = 1e-3 * np.abs(values).max() + 1e-12  # downhill for ever is no model of a minimum
+    return (vectors * np.maximum(values, floor)[:, None, :]) @ vectors.transpose(0, 2, 1)
+
+
+def _prefer(
+    problem: Problem, best: np.ndarray, outcome: Outcome, hessian: np.ndarray
+) -> Float[np.ndarray, "draws sources"]:
+    """Shares that each draw of the losses prefers, by the quadratic model around the best ones."""
+    if outcome.gradient_draws is None:
+        return best[None]
+    draws = []
+    for losses, slope in zip(outcome.losses.draws, outcome.gradient_draws):
+
+        def at(x: np.ndarray, losses=losses, slope=slope) -> tuple[np.ndarray, np.ndarray]:
+            step = x - best
+            curved = hessian @ step
+            return losses + slope @ step + curved @ step / 2, slope + curved
+
+        found = _minimise(problem, at, best, steps=50, tolerance=1e-9)
+        draws.append(problem.fit(np.clip(found.x[: len(best)], 0, None)))
+    return np.array(draws)

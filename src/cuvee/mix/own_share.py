@@ -1,0 +1,53 @@
+"""All on each target's own source."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+from numpy.random import Generator
+
+from cuvee.core import CuveeError, Estimate, Problem, Study, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class OwnShare:
+    """Gives each target's weight to that target's own source: "more of the same".
+
+    A target's own source is the source of that name; for a target from elsewhere it is the
+    source that alone gives the lowest loss, found by one trial per source. Trivial, and hard to
+    beat for a single target.
+
+    Fails when: a target gains from sources other than its own, or its own source is too small.
+    """
+
+    def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
+        """One trial of each source alone, if a target is not named after a source."""
+        problem = study.problem
+        if set(problem.targets) <= set(problem.sources):
+            return ()
+        return tuple(trial for trial in _alone(problem) if study.find(trial) is None)
+
+    def recommend(self, study: Study, *, rng: Generator) -> Estimate:
+        """The targets' weights, moved to their sources."""
+        problem = study.problem
+        shares = np.zeros(len(problem.sources))
+        np.add.at(shares, _own(study), problem.objective.weights)
+        return Estimate(problem.fit(shares)[None], "share", "exact")
+
+
+def _alone(problem: Problem) -> list[Trial]:
+    """Each source for itself."""
+    return [Trial(row, problem.tokens) for row in np.eye(len(problem.sources))]
+
+
+def _own(study: Study) -> Int[np.ndarray, "targets"]:
+    """Index of each target's own source."""
+    problem = study.problem
+    place = {name: i for i, name in enumerate(problem.sources)}
+    if set(problem.targets) <= set(problem.sources):
+        return np.array([place[name] for name in problem.targets])
+    outcomes = [o for o in map(study.find, _alone(problem)) if o is not None]
+    if len(outcomes) < len(problem.sources):
+        raise CuveeError("own_share needs one trial of each source alone: run what it proposes.")
+    lowest = np.array([o.losses.mean for o in outcomes]).argmin(axis=0)
+    return np.array([place.get(t, lowest[j]) for j, t in enumerate(problem.targets)])
