@@ -1,1 +1,33 @@
+"""cuvee turns many data sources into the training set that a budget deserves.
+
+The verbs are loaded when they are first used, so that `import cuvee` stays quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cuvee.core import CuveeError, Estimate
+    from cuvee.driver import Blend, blend, trial
+
 __version__ = "0.1.0"
+
+_VERBS = {
+    "Blend": "cuvee.driver",
+    "CuveeError": "cuvee.core",
+    "Estimate": "cuvee.core",
+    "blend": "cuvee.driver",
+    "trial": "cuvee.driver",
+}
+
+__all__ = ["Blend", "CuveeError", "Estimate", "__version__", "blend", "trial"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _VERBS:
+        raise AttributeError(f"module 'cuvee' has no attribute {name!r}")
+    return getattr(import_module(_VERBS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -47,10 +48,12 @@ class Batch:
     Args:
         text: No nulls; documents of no characters are allowed.
         rejected: Records between them that are no documents.
+        left_out: Documents between them that were set apart, as those of the targets are.
     """
 
     text: "pa.LargeStringArray"
     rejected: tuple[Reject, ...] = ()
+    left_out: int = 0
 
 
 class Source(Protocol):
@@ -81,10 +84,24 @@ class Cut:
     Args:
         ids: Identity of each unit; equal text, equal id.
         offsets: Document d has the units `ids[offsets[d]:offsets[d + 1]]`.
+        bounds: Unit i spans `bounds[i]:bounds[i + 1]` of what was cut, in bytes.
     """
 
     ids: UInt[np.ndarray, "units"]
     offsets: Int[np.ndarray, "documents+1"]
+    bounds: Int[np.ndarray, "units+1"] | None = None
+
+
+class Tally(Protocol):
+    """A statistic that adds up: over batches, pieces and workers."""
+
+    def add(self, cut: Cut) -> None:
+        """Count some whole documents."""
+        ...
+
+    def __iadd__(self, other: Any) -> Any:
+        """Add what another tally counted."""
+        ...
 
 
 class Units(Protocol):
@@ -95,8 +112,8 @@ class Units(Protocol):
         """For tables and recipes."""
         ...
 
-    def cut(self, text: "pa.LargeStringArray") -> Cut:
-        """Units of each document."""
+    def cut(self, text: "pa.LargeStringArray") -> Iterator[Cut]:
+        """Units of the documents, in order, some documents at a time."""
         ...
 
     def head(self, text: str, units: int) -> str:
@@ -121,11 +138,13 @@ class Survey:
     Args:
         lengths: Units of each document, by source, by piece.
         rejected: Records that are no documents, by source.
+        left_out: Documents that stand in a target, too, by source.
         text_bytes: Bytes of text, by source.
     """
 
     lengths: tuple[tuple[UInt[np.ndarray, "documents"], ...], ...]
     rejected: tuple[tuple[Reject, ...], ...]
+    left_out: tuple[int, ...]
     text_bytes: tuple[int, ...]
 
     @property
@@ -152,14 +171,14 @@ class Data:
     engine: Engine
     strict: bool = False
 
-    def survey(self, count: Callable[[Cut], Any] | None = None) -> tuple[Survey, list[Any]]:
+    def survey(self, start: Callable[[], Tally] | None = None) -> tuple[Survey, list[Any]]:
         """One pass over all sources.
 
         Args:
-            count: Additive statistic (supports `+`) of a batch, e.g. arrays of counts.
+            start: Makes an empty tally; every piece of a source fills one of its own.
 
         Returns:
-            The survey, and the sum of `count` over each source (None for an empty one).
+            The survey, and each source's tally.
 
         Raises:
             CuveeError: A record is no document, and `strict` was asked for.
@@ -167,39 +186,39 @@ class Data:
         jobs = [(i, piece) for i, s in enumerate(self.sources) for piece in s.pieces()]
         lengths: list[list[np.ndarray]] = [[] for _ in self.sources]
         rejected: list[list[Reject]] = [[] for _ in self.sources]
-        text_bytes = [0] * len(self.sources)
-        sums: list[Any] = [None] * len(self.sources)
-
-        def visit(job: tuple[int, Piece]) -> tuple[np.ndarray, list[Reject], int, Any]:
-            return self._visit(*job, count)
-
-        results = self.engine(visit, jobs, label="reading sources")
-        for (i, _), (sizes, bad, size, counted) in zip(jobs, results):
+        left_out, text_bytes = [0] * len(self.sources), [0] * len(self.sources)
+        tallies: list[Any] = [start() if start else None for _ in self.sources]
+        results = self.engine(partial(self._visit, start), jobs, label="reading sources")
+        for (i, _), (sizes, bad, out, size, tally) in zip(jobs, results):
             lengths[i].append(sizes)
             rejected[i].extend(bad)
+            left_out[i] += out
             text_bytes[i] += size
-            if counted is not None:
-                sums[i] = counted if sums[i] is None else sums[i] + counted
+            if tally is not None:
+                tallies[i] += tally
         survey = Survey(
-            tuple(tuple(x) for x in lengths), tuple(tuple(x) for x in rejected), tuple(text_bytes)
-        )
-        return survey, sums
+            tuple(map(tuple, lengths)), tuple(map(tuple, rejected)), tuple(left_out),
+            tuple(text_bytes),
+        )  # fmt: skip
+        return survey, tallies
 
     def _visit(
-        self, i: int, piece: Piece, count: Callable[[Cut], Any] | None
-    ) -> tuple[np.ndarray, list[Reject], int, Any]:
+        self, start: Callable[[], Tally] | None, job: tuple[int, Piece]
+    ) -> tuple[np.ndarray, list[Reject], int, int, Tally | None]:
+        i, piece = job
         sizes: list[np.ndarray] = [np.zeros(0, np.uint32)]
         bad: list[Reject] = []
-        size, total = 0, None
+        left_out = size = 0
+        tally = start() if start else None
         for batch in checked(self.sources[i].read(piece), self.strict):
             bad.extend(batch.rejected)
-            cut = self.units.cut(batch.text)
-            sizes.append(np.diff(cut.offsets).astype(np.uint32))
+            left_out += batch.left_out
             size += batch.text.nbytes
-            if count is not None:
-                counted = count(cut)
-                total = counted if total is None else total + counted
-        return np.concatenate(sizes), bad, size, total
+            for cut in self.units.cut(batch.text):
+                sizes.append(np.diff(cut.offsets).astype(np.uint32))
+                if tally is not None:
+                    tally.add(cut)
+        return np.concatenate(sizes), bad, left_out, size, tally
 
 
 def checked(batches: Iterable[Batch], strict: bool) -> Iterator[Batch]:

@@ -55,10 +55,10 @@ def named_numbers(text: str, what: str, default: float | None = None) -> dict[st
     for part in text.split(","):
         name, equals, value = part.strip().rpartition("=")
         if not equals:
-            name, value = part.strip(), default
+            name = part.strip()
         try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+            number = float(value) if equals or default is None else default
+        except ValueError:
             raise CuveeError(f"{what}: expected NAME=NUMBER,..., got {part!r}.") from None
         if name in numbers:
             raise CuveeError(f"{what}: {name!r} is given twice.")

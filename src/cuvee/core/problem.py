@@ -1,6 +1,6 @@
 """What is to be decided."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ class Problem:
         targets: Sequence[str],
         available: Sequence[float] | np.ndarray,
         tokens: int,
-        objective: str | Objective = "mean",
+        objective: str | Mapping[str, float] | Objective = "mean",
         limits: Limits | None = None,
     ) -> "Problem":
         """A checked problem; `objective` may be written as in `parse_objective`."""

@@ -21,12 +21,14 @@ class Trial:
         tokens: To train on.
         seed: Of the training.
         after: The run that this one continues; a schedule is a chain of trials.
+        gradient: Whether the gradient is wanted, too, of a trainer that knows it.
     """
 
     shares: Shares
     tokens: float
     seed: int = 0
     after: "Trial | None" = None
+    gradient: bool = False
 
     def seen(self) -> Float[np.ndarray, "sources"]:
         """Tokens seen of each source when this run ends, earlier runs of its chain included."""
@@ -38,8 +40,9 @@ class Trial:
         return (
             self.tokens == other.tokens
             and self.seed == other.seed
+            and self.gradient == other.gradient
+            and self.after is other.after
             and np.array_equal(self.shares, other.shares)
-            and (self.after is other.after)
         )
 
 

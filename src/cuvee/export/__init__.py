@@ -2,6 +2,18 @@
 
 from cuvee.contracts import Format
 from cuvee.core.methods import make as _make
+from cuvee.export.folder import claim, finish, quarantine, read_manifest
+from cuvee.export.write import write_dataset
+
+__all__ = [
+    "METHODS",
+    "claim",
+    "finish",
+    "load",
+    "quarantine",
+    "read_manifest",
+    "write_dataset",
+]
 
 METHODS = {
     "parquet": "cuvee.export.parquet:Parquet",

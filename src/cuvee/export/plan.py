@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from cuvee.core import CuveeError, stream
 
@@ -23,6 +23,7 @@ class Draw:
         row: Document, counted over the source; sorted.
         epoch: Which passage through the source, from 0.
         take: Tokens; fewer than the document has for the last one drawn.
+        cut: Whether it is that last one.
         place: Where its middle lies along the dataset, 0 to 1.
     """
 
@@ -30,6 +31,7 @@ class Draw:
     row: Int[np.ndarray, "taken"]
     epoch: Int[np.ndarray, "taken"]
     take: Int[np.ndarray, "taken"]
+    cut: Bool[np.ndarray, "taken"]
     place: Float[np.ndarray, "taken"]
 
 
@@ -67,4 +69,5 @@ def draw(lengths: Int[np.ndarray, "documents"], asked: int, name: str, seed: int
     take = np.minimum(lengths[row], asked - start)
     place = (start + take / 2) / max(asked, 1)
     order = np.argsort(row, kind="stable")
-    return Draw(asked, row[order], epoch[order], take[order], place[order])
+    columns = (row, epoch, take, take < lengths[row], place)
+    return Draw(asked, *(column[order] for column in columns))

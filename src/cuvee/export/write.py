@@ -9,6 +9,7 @@ on the number of workers, and a job whose file exists is not done again.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,13 @@ SPILL_BYTES = 32 * 2**20
 """Text that one job holds before it writes a spill file."""
 
 SPILLED = pa.schema(
-    {"id": pa.large_string(), "text": pa.large_string(), "tokens": pa.uint32(), "place": pa.float64()}
-)  # fmt: skip
+    {
+        "id": pa.large_string(),
+        "text": pa.large_string(),
+        "tokens": pa.uint32(),
+        "place": pa.float64(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,14 +167,14 @@ def _rows(job: Job, i: int, batch: Batch, mine: slice, first: int) -> pa.RecordB
     draws, source = job.draws[i], job.data.sources[i]
     row, epoch, take = draws.row[mine], draws.epoch[mine], draws.take[mine]
     text = batch.text.take(pa.array(row - first))
-    lengths = np.concatenate(job.survey.lengths[i])[row]
-    cut = np.flatnonzero(take < lengths)
+    cut = np.flatnonzero(draws.cut[mine])
     tokens = take.astype(np.uint32)
     if len(cut):
         texts = text.to_pylist()
         for k in cut:
             texts[k] = job.data.units.head(texts[k], int(take[k]))
-            tokens[k] = len(job.data.units.cut(pa.array([texts[k]], pa.large_string())).ids)
+            cut_text = pa.array([texts[k]], pa.large_string())
+            tokens[k] = sum(len(c.ids) for c in job.data.units.cut(cut_text))
         text = pa.array(texts, pa.large_string())
     names = [f"{source.name}/{r}" + (f"/{e}" if e else "") for r, e in zip(row, epoch)]
     columns = [pa.array(names, pa.large_string()), text, tokens, draws.place[mine]]
@@ -187,7 +193,7 @@ def _write_spill(job: Job, path: Path, rows: Sequence[pa.RecordBatch]) -> None:
         pa.OSFile(str(temporary), "wb") as file,
         pa.ipc.new_file(file, SPILLED, options=options) as writer,
     ):
-        for lo, hi in zip(edges[:-1], edges[1:]):
+        for lo, hi in pairwise(edges):
             part = table.slice(lo, hi - lo).combine_chunks().to_batches()
             writer.write_batch(part[0] if part else pa.RecordBatch.from_pylist([], SPILLED))
 

@@ -11,6 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial, next_trial
 
 Ask = Callable[[Trial], Outcome]
+DESIGN_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,14 @@ class Descent:
         if self.propose(study, rng=rng):
             raise CuveeError("descent is not finished: run the trials that it proposes first.")
         best, around = self._search(problem, lambda trial: _found(study, trial))
-        draws = _prefer(problem, best, _found(study, Trial(best, problem.tokens)), around)
+        draws = _prefer(problem, best, _found(study, _sloped(problem, best)), around)
         if len(draws) == 1:
             return Estimate(best[None], "share", "none")
         return Estimate(draws, "share", "target documents", center=best)
 
     def _design(self, problem: Problem) -> list[Trial]:
         # Fixed by the settings, not by rng: a replay must meet the same points again.
-        k, rng = len(problem.sources), default_rng(k_seed)
+        k, rng = len(problem.sources), default_rng(DESIGN_SEED)
         points = [np.ones(k), problem.available, *np.eye(k)]
         points += list(rng.dirichlet(np.full(k, 0.5), size=self.screen))
         return [Trial(problem.fit(point), problem.tokens) for point in points]
@@ -77,12 +78,9 @@ class Descent:
             _descend(problem, ask, design[i].shares, self.steps, self.tolerance)
             for i in np.argsort(scores, kind="stable")[: self.starts]
         ]
-        values = [problem.objective.score(ask(Trial(e, problem.tokens)).losses.mean) for e in ends]
+        values = [problem.objective.score(ask(_sloped(problem, e)).losses.mean) for e in ends]
         best = ends[int(np.argmin(values))]
         return best, _curvature(problem, ask, best)
-
-
-k_seed = 20240701
 
 
 def _found(study: Study, trial: Trial) -> Outcome:
@@ -100,7 +98,7 @@ def _descend(
         # SLSQP leaves the simplex by rounding errors; the losses do not change along a ray.
         total = x.sum()
         shares = x / total
-        outcome = ask(Trial(shares, problem.tokens))
+        outcome = ask(_sloped(problem, shares))
         slope = _gradient(outcome)
         return outcome.losses.mean, (slope - (slope @ shares)[:, None]) / total
 
@@ -147,6 +145,10 @@ def _minimise(
     )  # fmt: skip
 
 
+def _sloped(problem: Problem, shares: np.ndarray) -> Trial:
+    return Trial(shares, problem.tokens, gradient=True)
+
+
 def _gradient(outcome: Outcome) -> Float[np.ndarray, "targets sources"]:
     if outcome.gradient is None:
         raise CuveeError("descent needs a proxy with a gradient, such as counts.")
@@ -161,10 +163,10 @@ def _curvature(
     Column i is the change of gradient towards source i alone: displacements that sum to 0 are
     combinations of these directions.
     """
-    here = _gradient(ask(Trial(best, problem.tokens)))
+    here = _gradient(ask(_sloped(problem, best)))
     columns = []
     for row in np.eye(len(best)):
-        nearby = ask(Trial((1 - step) * best + step * row, problem.tokens))
+        nearby = ask(_sloped(problem, (1 - step) * best + step * row))
         columns.append((_gradient(nearby) - here) / step)
     hessian = np.stack(columns, axis=-1)
     hessian = (hessian + hessian.transpose(0, 2, 1)) / 2

@@ -1,0 +1,34 @@
+# Two commands on a fresh machine: make demo, make test. Each sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+# Threads of BLAS only get in each other's way here, and would blur the benchmarks.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check bench evidence docs clean
+
+demo: .venv/.ready
+	rm -rf demo
+	$(BIN)/cuvee demo --out demo
+
+test: .venv/.ready
+	$(BIN)/python -m pytest
+
+check: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: .venv/.ready
+	$(BIN)/python -m benchmarks
+
+evidence: .venv/.ready
+	$(BIN)/cuvee evidence
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"cuvee needs Python 3.11 or later, $(PYTHON) is {v[0]}.{v[1]}")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[tokenizers,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv demo dist build

@@ -1,0 +1,216 @@
+"""`cuvee blend`, `cuvee trial` and `cuvee rerun`."""
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cuvee import driver, export, report
+from cuvee.cli.progress import progress
+from cuvee.core import CuveeError, Estimate, named_numbers, unknown
+from cuvee.core.files import write_whole
+from cuvee.core.recipe import Recipe, to_json
+from cuvee.engine.local import Local
+from cuvee.question import Question, open_question
+
+
+def blend(options: argparse.Namespace) -> None:
+    """Answer, print, write."""
+    question = Question(
+        method=options.method,
+        objective=options.objective,
+        max_epochs=_number(options.max_epochs, "--max-epochs"),
+        min_share=_number(options.min_share, "--min-share"),
+        fixed=named_numbers(options.fix, "--fix") if options.fix else None,
+        **_question(options),
+    )
+    answer_and_write(question, options, options.out, options.format, options.resume)
+
+
+def rerun(options: argparse.Namespace) -> None:
+    """The same question again, on the same content."""
+    recipe = Recipe.load(Path(options.recipe))
+    settings = dict(recipe.settings)
+    format = settings.pop("format", "parquet")
+    for name, spec in settings.get("sources", {}).items():
+        if spec is None:
+            raise CuveeError(
+                f"source {name!r} of the recipe lived in memory and cannot be read again: "
+                f"call cuvee.blend from Python with the same settings."
+            )
+    if settings.get("max_epochs") == "inf":
+        settings["max_epochs"] = float("inf")
+    unknown_settings = set(settings) - set(Question.__dataclass_fields__)
+    if unknown_settings:
+        raise unknown("setting in the recipe", min(unknown_settings), Question.__dataclass_fields__)
+    question = Question(**settings)
+    answer_and_write(question, options, options.out, format, resume=False, like=recipe)
+
+
+def answer_and_write(
+    question: Question,
+    options: argparse.Namespace,
+    out: str | None,
+    format: str,
+    resume: bool,
+    like: Recipe | None = None,
+) -> None:
+    """Decide, print the answer, and write the dataset if a folder is given."""
+    manifest = None
+    with progress(options.quiet) as show:
+        opened = open_question(question, Local(options.workers, show))
+        if like is not None:
+            _same_content(opened, like)
+        if out is not None:
+            export.load(format)
+            recipe = driver.with_format(opened.recipe, format)
+            export.claim(Path(out), recipe, resume=resume)
+        answer = driver.decide(opened)
+        if out is not None:
+            manifest = answer.write(out, format=format, resume=resume)
+    if options.json:
+        sys.stdout.buffer.write(to_json(answer.to_dict()))
+    elif not options.quiet:
+        report.print_answer(answer.to_dict())
+    if manifest is not None and not options.quiet and not options.json:
+        files, tokens = len(manifest["shards"]), manifest["tokens"]
+        print(f"Wrote {tokens:,} tokens in {files} file(s) to {out}; look at {out}/report.html")
+
+
+def trial(options: argparse.Namespace) -> None:
+    """Losses of given mixtures, as CSV."""
+    question = Question(**_question(options))
+    names = tuple(question.sources)
+    path = Path(options.shares)
+    if "=" in options.shares and not path.exists():
+        rows: list[dict[str, Any]] = [named_numbers(options.shares, "--shares")]
+        table = [{f"share/{n}": rows[0].get(n, 0.0) for n in names}]
+    else:
+        table = read_csv(path)
+        rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
+    with progress(options.quiet) as show:
+        opened = open_question(question, Local(options.workers, show))
+        targets, losses = driver.try_mixtures(opened, rows)
+    filled = [{**row, **_losses(losses, i, targets)} for i, row in enumerate(table)]
+    if options.json:
+        sys.stdout.buffer.write(to_json({"unit": losses.unit, "mixtures": filled}))
+    text = to_csv(filled)
+    if options.out:
+        write_whole(Path(options.out), lambda p: p.write_text(text, encoding="utf-8", newline=""))
+    elif not options.json:
+        sys.stdout.write(text)
+
+
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """Rows of a CSV file by column.
+
+    Raises:
+        CuveeError: It cannot be read, has no rows, or a row is too short or too long.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise CuveeError(f"cannot read {path}: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CuveeError(f"{path} is not a CSV file in UTF-8: {error}.") from error
+    if not rows:
+        raise CuveeError(f"{path} has no rows: expected a header share/<source>,... and mixtures.")
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise CuveeError(f"{path}, line {number}: expected {len(rows[0])} values.")
+    return rows
+
+
+def to_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _shares(
+    row: dict[str, Any], names: tuple[str, ...], path: Path, index: int
+) -> dict[str, float]:
+    columns = {c.removeprefix("share/"): c for c in row if c.startswith("share/")}
+    if not columns:
+        raise CuveeError(f"{path} has no column share/<source>: it has {', '.join(row)}.")
+    shares = {}
+    for name, column in columns.items():
+        if name not in names:
+            raise unknown(f"source in {path}", name, names)
+        try:
+            shares[name] = float(row[column])
+        except ValueError:
+            raise CuveeError(
+                f"{path}, line {index + 2}: {column} is {row[column]!r}, expected a number."
+            ) from None
+    return shares
+
+
+def _losses(losses: Estimate, i: int, targets: tuple[str, ...]) -> dict[str, float | None]:
+    means = {f"loss/{t}": float(losses.mean[i, j]) for j, t in enumerate(targets)}
+    spread = losses.sd[i]
+    return means | {
+        f"sd/{t}": None if np.isnan(spread[j]) else float(spread[j]) for j, t in enumerate(targets)
+    }
+
+
+def _question(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that `blend` and `trial` share."""
+    return {
+        "sources": _named_paths(options.sources, "source"),
+        "target": _targets(options.target),
+        "budget": options.budget,
+        "proxy": options.proxy,
+        "tokenizer": options.tokenizer,
+        "text": options.text_column,
+        "seed": options.seed,
+        "strict": options.strict,
+        "target_tokens": options.target_tokens,
+    }
+
+
+def _named_paths(words: Sequence[str], what: str) -> dict[str, str]:
+    paths: dict[str, str] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not equals or not name or not path:
+            raise CuveeError(
+                f"a {what} is given as NAME=PATH, got {word!r}. "
+                f"If the shell expanded a glob, put it in quotes: 'web=web/*.parquet'."
+            )
+        if name in paths:
+            raise CuveeError(f"two {what}s are called {name!r}: give each its own name.")
+        paths[name] = path
+    return paths
+
+
+def _targets(words: Sequence[str] | None) -> str | dict[str, str] | None:
+    """One unnamed target stays as it is; several get names: NAME=PATH, else the file's stem."""
+    if not words:
+        return None
+    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
+        return words[0]
+    named = []
+    for word in words:
+        bare = "=" not in word or Path(word).exists()
+        named.append(f"{Path(word).name.split('.')[0]}={word}" if bare else word)
+    return _named_paths(named, "target")
+
+
+def _number(text: str, flag: str) -> float | dict[str, float]:
+    """`4` or `web=2,code=8`."""
+    if "=" in text:
+        return named_numbers(text, flag)
+    try:
+        return float(text)
+    except ValueError:
+        raise CuveeError(f"{flag}: expected a number or NAME=NUMBER,..., got {text!r}.") from None

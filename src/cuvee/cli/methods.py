@@ -1,0 +1,63 @@
+"""`cuvee methods` and `cuvee evidence`."""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import cuvee
+from cuvee.core import CuveeError, unknown
+from cuvee.core.methods import load, summary
+from cuvee.core.recipe import to_json
+from cuvee.testing.evidence import find_evidence, record
+
+ROOMS = {
+    "sources": "where do samples come from?",
+    "proxies": "what would training on this give?",
+    "mix": "how much of which source?",
+    "export": "what does a trainer read?",
+    "engine": "where does it run?",
+}
+
+
+def methods(options: argparse.Namespace) -> None:
+    """Every method with its first docstring line."""
+    if options.room is not None and options.room not in ROOMS:
+        raise unknown("room", options.room, ROOMS)
+    rooms = [options.room] if options.room else list(ROOMS)
+    found = {room: describe(room) for room in rooms}
+    if options.json:
+        sys.stdout.buffer.write(to_json(found))
+        return
+    for room, table in found.items():
+        print(f"{room}: {ROOMS[room]}")
+        for name, text in table.items():
+            print(f"  {name:<12} {text}")
+        print()
+
+
+def describe(room: str) -> dict[str, str]:
+    """Name -> first line of the docstring; a missing library is said instead."""
+    table = import_module(f"cuvee.{room}").METHODS
+    lines = {}
+    for name in table:
+        try:
+            lines[name] = summary(load(table, name, room))
+        except CuveeError as error:
+            lines[name] = f"({error})"
+    return lines
+
+
+def evidence(options: argparse.Namespace) -> None:
+    """Run claims, record what came out. A claim that does not hold is a finding, not an error."""
+    root = _checkout()
+    files = find_evidence(root, options.which)
+    record(files, Path(options.out) if options.out else root / "evidence" / "results.json")
+
+
+def _checkout() -> Path:
+    """The folder that holds evidence/: this one, or the one that cuvee was installed from."""
+    for folder in (Path.cwd(), Path(cuvee.__file__).parents[2]):
+        if (folder / "evidence").is_dir():
+            return folder
+    raise CuveeError("no folder evidence/ here: run this in a checkout of the repository.")

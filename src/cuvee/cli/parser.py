@@ -1,0 +1,146 @@
+"""The commands and their flags."""
+
+import argparse
+from importlib import import_module
+from typing import Any
+
+from cuvee import __version__
+
+BLEND = """\
+Find the best blend of several sources for a target and a budget, and write it.
+
+  cuvee blend web=web/*.parquet code=code/ books=books.jsonl.zst \\
+      --target val.jsonl --budget 10M --out mixed/
+
+A source is NAME=PATH: parquet, jsonl (.gz, .zst), arrow/feather, csv/tsv, plain text,
+a folder of such files, or a Hugging Face dataset saved to disk. Quote globs.
+"""
+TRIAL = """\
+Predict the losses of mixtures that you give, without training.
+
+  cuvee trial web=web/*.parquet code=code/ --target val.jsonl --budget 10M \\
+      --shares mixtures.csv --out losses.csv
+  cuvee trial web=web/*.parquet code=code/ --shares web=0.3,code=0.7 --budget 10M
+
+mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
+with loss/<target> and its spread sd/<target>.
+"""
+RERUN = """\
+Do again what a recipe says: the same input gives the same bytes.
+
+  cuvee rerun mixed/recipe.json --out again/
+
+Paths in the recipe are as they were typed: run this from the same folder.
+"""
+DEMO = """\
+The main job on text that every Python installation carries: code, docstrings, comments,
+and the language reference, which is the target and far too small to train on alone.
+"""
+METHODS = """\
+List the methods of every room, or of one.
+"""
+EVIDENCE = """\
+Run a method's own central claim at small scale, and record what came out.
+Needs a checkout of the repository, which has the folder evidence/.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands."""
+    parser = argparse.ArgumentParser(
+        prog="cuvee", description="Turns many data sources into the training set a budget deserves."
+    )
+    parser.add_argument("--version", action="version", version=f"cuvee {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _blend(_command(commands, "blend", BLEND, "blend:blend"))
+    _trial(_command(commands, "trial", TRIAL, "blend:trial"))
+    rerun = _command(commands, "rerun", RERUN, "blend:rerun")
+    rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
+    rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")
+    _common(rerun)
+    demo = _command(commands, "demo", DEMO, "demo:demo")
+    demo.add_argument("--out", default="demo", metavar="DIR", help="default: demo")
+    demo.add_argument("--budget", default="2M", metavar="N", help="tokens; default: 2M")
+    _common(demo)
+    methods = _command(commands, "methods", METHODS, "methods:methods")
+    methods.add_argument("room", nargs="?", help="sources, proxies, mix, export or engine")
+    methods.add_argument("--json", action="store_true", help="print JSON")
+    evidence = _command(commands, "evidence", EVIDENCE, "methods:evidence")
+    evidence.add_argument("which", nargs="?", metavar="ROOM[/METHOD]", help="default: all")
+    evidence.add_argument("--out", metavar="FILE", help="default: evidence/results.json")
+    return parser
+
+
+def _command(commands: Any, name: str, text: str, run: str) -> argparse.ArgumentParser:
+    first, _, rest = text.partition("\n")
+    parser = commands.add_parser(
+        name, help=first, description=first, epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    module, function = run.split(":")
+
+    def call(options: argparse.Namespace) -> int | None:
+        return getattr(import_module(f"cuvee.cli.{module}"), function)(options)
+
+    parser.set_defaults(run=call)
+    return parser
+
+
+def _question(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", nargs="+", metavar="NAME=PATH", help="a source of text")
+    parser.add_argument(
+        "--target", action="append", metavar="T",
+        help="text on which a low loss is wanted: PATH, NAME=PATH or the name of a source; "
+        "may be repeated; default: a held-out part of every source",
+    )  # fmt: skip
+    parser.add_argument("--budget", required=True, metavar="N", help="tokens, e.g. 10M or 2e9")
+    parser.add_argument(
+        "--tokenizer", metavar="FILE",
+        help="tokenizer.json; tokens are then its tokens (default: built-in words)",
+    )  # fmt: skip
+    parser.add_argument("--text-column", metavar="NAME", help="column or field with the text")
+    parser.add_argument("--proxy", default="counts", metavar="P", help="default: counts")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    parser.add_argument("--strict", action="store_true", help="stop at the first unreadable record")
+    parser.add_argument(
+        "--target-tokens", type=int, default=30_000, metavar="N",
+        help="use at most about so many tokens of each target (default: 30000)",
+    )  # fmt: skip
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors and --json")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="default: all cores")
+
+
+def _blend(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument("--method", default="descent", metavar="M", help="default: descent")
+    parser.add_argument(
+        "--objective", default="mean", metavar="O",
+        help="mean, worst, the name of a target, or A=2,B=1 (default: mean)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-epochs", default="4", metavar="E",
+        help="how often a source may be repeated: a number, inf, or A=2,B=1 (default: 4)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-share", default="0", metavar="S", help="floor of shares: a number, or A=.1,B=.2"
+    )
+    parser.add_argument("--fix", metavar="A=.3,...", help="shares that are decided already")
+    parser.add_argument("--out", metavar="DIR", help="write the dataset and the report there")
+    parser.add_argument(
+        "--format", default="parquet", metavar="F", help="parquet or jsonl.zst (default: parquet)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
+    _common(parser)
+
+
+def _trial(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument(
+        "--shares", required=True, metavar="FILE|A=.3,B=.7", help="mixtures to predict"
+    )
+    parser.add_argument("--out", metavar="FILE", help="CSV to write (default: print it)")
+    _common(parser)

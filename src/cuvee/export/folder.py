@@ -1,0 +1,68 @@
+"""The folder of a dataset: who may write to it, and when it is finished."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cuvee.core import CuveeError
+from cuvee.core.data import Data, Survey
+from cuvee.core.files import explained, write_whole
+from cuvee.core.recipe import Recipe, to_json
+
+
+def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
+    """Check that a folder is free for a dataset, or holds the beginnings of the same one.
+
+    Args:
+        out: The folder; made if it is missing.
+        recipe: Of the dataset to write.
+        resume: Accept a folder in which the same dataset was begun.
+
+    Raises:
+        CuveeError: It holds something else, or its recipe differs; the differences are named.
+    """
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK | os.X_OK):
+            raise PermissionError
+        found = sorted(entry.name for entry in out.iterdir())
+    if not found:
+        return out
+    if "recipe.json" not in found:
+        raise CuveeError(f"{out} is not empty ({found[0]}, ...): choose a new or an empty folder.")
+    differences = recipe.changes(Recipe.load(out / "recipe.json"))
+    finished = "manifest.json" in found
+    if not resume:
+        state = "a finished dataset" if finished else "a dataset that was interrupted"
+        hint = "" if finished or differences else ", or finish it with --resume (resume=True)"
+        raise CuveeError(f"{out} holds {state}: choose another folder{hint}.")
+    if differences:
+        shown = "; ".join(differences[:3]) + ("; ..." if len(differences) > 3 else "")
+        raise CuveeError(
+            f"{out} cannot be resumed, it was begun otherwise: {shown}. Choose another folder."
+        )
+    return out
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of a finished dataset."""
+    return orjson.loads((out / "manifest.json").read_bytes())
+
+
+def finish(out: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, which says that everything else is there, and drop what was temporary."""
+    write_whole(out / "manifest.json", lambda path: path.write_bytes(to_json(manifest)))
+    shutil.rmtree(out / ".cuvee", ignore_errors=True)
+
+
+def quarantine(data: Data, survey: Survey) -> bytes:
+    """The records that could not be read, one JSON object a line: source, place, reason, sample."""
+    lines = [
+        {"source": source.name, "place": r.place, "reason": r.reason, "sample": r.sample}
+        for source, rejected in zip(data.sources, survey.rejected)
+        for r in rejected
+    ]
+    return b"".join(orjson.dumps(line) + b"\n" for line in lines)

@@ -1,0 +1,7 @@
+"""What does a person look at? Text for a terminal, a page for a browser, a card for a dataset."""
+
+from cuvee.report.card import as_card
+from cuvee.report.page import as_html
+from cuvee.report.text import as_text, print_answer
+
+__all__ = ["as_card", "as_html", "as_text", "print_answer"]

@@ -1,0 +1,151 @@
+"""The report: one page that needs no network, from charts, tables and sentences."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+from cuvee.report import charts, numbers, say, tables
+from cuvee.report.facts import Facts, finite, read, visible
+from cuvee.report.style import STYLE
+
+_SETTINGS = ("objective", "max_epochs", "min_share", "fixed", "proxy", "tokenizer", "target_tokens")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def as_html(answer: dict[str, Any], manifest: dict[str, Any] | None = None) -> str:
+    """The report as one self-contained page: the same input gives the same bytes.
+
+    Args:
+        answer: Content of `blend.json`.
+        manifest: Of the dataset, if it was written.
+    """
+    facts = read(answer)
+    parts = [
+        _answer(facts),
+        _warnings(facts),
+        _shares(facts),
+        _losses(facts),
+        _curve(facts),
+        _written(facts, manifest),
+        _recipe(facts),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'
+        f"<title>{escape(say.title(facts))}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>\n{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _answer(facts: Facts) -> str:
+    lines = [say.chances(facts), say.losers(facts)]
+    notes = "".join(f"<p>{escape(line)}</p>\n" for line in lines if line)
+    notes += f'<p class="note">{escape(say.spread(facts))}</p>\n'
+    return (
+        f"<h1>{escape(say.title(facts))}</h1>\n"
+        f'<p class="answer">{escape(say.sentence(facts))}</p>\n{notes}'
+    )
+
+
+def _warnings(facts: Facts) -> str:
+    if not facts.warnings:
+        return ""
+    items = "".join(f"<li>{escape(warning)}</li>" for warning in facts.warnings)
+    return (
+        '<section class="warnings" aria-labelledby="warnings"><h2 id="warnings">Warnings</h2>'
+        f"<ul>{items}</ul></section>\n"
+    )
+
+
+def _shares(facts: Facts) -> str:
+    told = [f"{n}: {say.EXPLAINED[n]}" for n in ("uniform", "natural") if n in facts.rivals]
+    caption = "Share of the tokens by source, the tokens that it is, and how often the source is "
+    caption += "gone through (epochs). " + _capital("; ".join(told))
+    return _figure("Shares", facts, charts.shares_chart, caption, tables.shares_table)
+
+
+def _losses(facts: Facts) -> str:
+    if not facts.baseline:
+        return _section("Predicted losses", tables.losses_table(facts))
+    told = [f"{n}: {say.EXPLAINED[n]}" for n in facts.rivals if n in say.EXPLAINED]
+    caption = (
+        f"Gain over {facts.baseline} in {facts.unit}, each target against its own loss under "
+        f"{facts.baseline}; right of the line is better. {_capital('; '.join(told))}"
+    )
+    if all(t.gain.interval is None for t in facts.targets):
+        caption += " The spread of the gains was not measured."
+    return _figure("Predicted losses", facts, charts.gains_chart, caption, tables.losses_table)
+
+
+def _curve(facts: Facts) -> str:
+    if len({tokens for tokens, _ in facts.curve}) < 2:
+        return ""
+    measured = any(v.interval for _, v in facts.curve)
+    band = "The band is the 90% interval." if measured else "Spread not measured."
+    caption = (
+        f"{_capital(say.goal(facts))[:-1]}, predicted in {facts.unit} for these shares and fewer "
+        f"or more tokens; repeats of documents grow along. {band} "
+        "The best shares at another budget may differ."
+    )
+    return _figure("Budget", facts, charts.curve_chart, caption, tables.curve_table)
+
+
+def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
+    if manifest is None:
+        return ""
+    shards = manifest.get("shards") or ()
+    size = sum(finite(shard.get("bytes")) or 0 for shard in shards)
+    line = (
+        f"{numbers.whole(finite(manifest.get('tokens')))} tokens "
+        f"({visible(manifest.get('unit', facts.token))}) in {say.amount(len(shards), 'file')}, "
+        f"{size / 1e6:,.1f} MB. The manifest holds a hash of each file."
+    )
+    return _section(
+        "Written dataset", f"<p>{escape(line)}</p>" + tables.written_table(facts, manifest)
+    )
+
+
+def _recipe(facts: Facts) -> str:
+    rows: dict[str, object] = {
+        "method": facts.method,
+        "budget": f"{numbers.whole(facts.tokens)} tokens ({facts.token})",
+        "seed": facts.seed,
+        "mixtures tried": facts.trials,
+    }
+    rows |= {name.replace("_", " "): facts.settings.get(name) for name in _SETTINGS}
+    versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+    rows["versions"] = versions or None
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(visible(content))}</dd>"
+        for name, content in rows.items()
+        if content is not None
+    )
+    again = "<p>To do it again: <code>cuvee rerun recipe.json --out again/</code></p>"
+    return _section("Recipe", f"<dl>{items}</dl>{again}")
+
+
+def _figure(
+    title: str,
+    facts: Facts,
+    chart: Callable[..., str],
+    caption: str,
+    table: Callable[[Facts], str],
+) -> str:
+    """A chart for wide and for narrow screens, its caption, and its numbers one click away."""
+    content = (
+        f"<figure><figcaption>{escape(caption)}</figcaption>"
+        f"{chart(facts, charts.WIDE)}{chart(facts, charts.NARROW)}</figure>"
+        f"<details><summary>Numbers: {title.lower()}</summary>{table(facts)}</details>"
+    )
+    return _section(title, content)
+
+
+def _section(title: str, content: str) -> str:
+    name = title.lower().replace(" ", "-")
+    return f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>{content}</section>\n'
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("." if text else "")

@@ -1,0 +1,136 @@
+"""JSON Lines, plain or compressed."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import orjson
+
+from cuvee.core.data import Batch, Piece, Reject
+from cuvee.core.errors import CuveeError
+from cuvee.sources.arrays import USUAL, encodes, sample, string_batch, text_column
+from cuvee.sources.files import fingerprint, ranges, reading, size
+from cuvee.sources.lines import line_place, piece_blocks, split_lines
+
+EXPECTED = "JSON Lines (one object a line)"
+PEEK = 1000
+"""Lines that are looked at to find the text field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jsonl:
+    """Text field of JSON Lines files, gzip and zstd included; a piece is a range of bytes.
+
+    Args:
+        name: What the user calls it.
+        paths: Files.
+        text: Text field; guessed from the usual names by default.
+
+    Fails when: a file is compressed and large: it is one piece, read by one worker.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    text: str | None = None
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Ranges of about 32 MB; a compressed file is one."""
+        return tuple(piece for path in self.paths for piece in ranges(path))
+
+    def read(self, piece: Piece) -> Iterator[Batch]:
+        """The text of the lines that start in the piece."""
+        field = self.text if self.text is not None else self.field()
+        with reading(piece.path, EXPECTED):
+            done = 0
+            for lines in split_lines(piece_blocks(piece)):
+                batch = _batch(lines, field, lambda i, n=done: line_place(piece, n + i))
+                if len(batch.text) or batch.rejected:
+                    yield batch
+                done += len(lines)
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Hash of each file."""
+        return fingerprint(self.paths)
+
+    def field(self) -> str:
+        """The text field: the one asked for, or guessed from the first file with any objects.
+
+        Raises:
+            CuveeError: No record near the start has it, or it cannot be guessed.
+        """
+        for path in self.paths:
+            columns = _columns(path, self.text)
+            if columns:
+                return text_column(path, columns, self.text)
+        if self.text is None:
+            raise CuveeError(f"{', '.join(self.paths[:3])}: expected {EXPECTED}, found none.")
+        return self.text
+
+
+def _columns(path: str, wanted: str | None) -> dict[str, bool]:
+    """Fields of the first objects of a file, and whether they ever hold a string.
+
+    Looks no further than the one that is wanted, or that would be guessed anyway.
+    """
+    columns: dict[str, bool] = {}
+    with reading(path, EXPECTED):
+        some = islice(split_lines(piece_blocks(Piece(path, 0, size(path)))), 4)
+        for line in islice((line for lines in some for line in lines), PEEK):
+            if not columns and line.strip() in (b"[", b"{"):
+                raise CuveeError(
+                    f"{path}: expected {EXPECTED}, but one JSON value is spread over lines. "
+                    f"Convert it: jq -c '.[]' for an array, jq -c . for objects."
+                )
+            try:
+                record = orjson.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                for name, value in record.items():
+                    columns[name] = columns.get(name, False) or isinstance(value, str)
+            if wanted in columns or (wanted is None and columns.get(USUAL[0])):
+                break
+    return columns
+
+
+def _batch(lines: list[bytes], field: str, place: Callable[[int], str]) -> Batch:
+    texts: list[str] = []
+    rejected: list[Reject] = []
+    loads, append = orjson.loads, texts.append
+    for i, line in enumerate(lines):
+        try:
+            text = loads(line)[field]
+        except (ValueError, KeyError, TypeError):
+            text = None
+        if type(text) is str:
+            append(text)
+        elif line.strip():
+            text, reason = _look_again(line, field)
+            if reason:
+                rejected.append(Reject(place(i), reason, sample(line)))
+            else:
+                append(text)
+    return string_batch(texts, rejected)
+
+
+def _look_again(line: bytes, field: str) -> tuple[str, str]:
+    """The text, or why there is none. NaN, which Python's json writes, is let through."""
+    try:
+        record = orjson.loads(line)
+    except ValueError as error:
+        if b"NaN" not in line and b"Infinity" not in line:
+            return "", f"not JSON: {error}"
+        try:
+            record = json.loads(line.decode())
+        except (ValueError, RecursionError):
+            return "", f"not JSON: {error}"
+    if not isinstance(record, dict):
+        return "", f"JSON, but {type(record).__name__} instead of an object"
+    text = record.get(field)
+    if field not in record:
+        return "", f"no field {field!r}"
+    if not isinstance(text, str):
+        kind = "null" if text is None else type(text).__name__
+        return "", f"field {field!r} is {kind} instead of text"
+    return text, "" if encodes(text) else f"field {field!r} holds half a surrogate pair"

@@ -1,0 +1,79 @@
+"""Lines of files: those that start within a range of bytes, in lists, fast."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cuvee.core.data import Piece
+from cuvee.sources.files import BLOCK, blocks, is_compressed, without_bom
+
+COUNTED = 1 << 28
+"""Places further into a file than these bytes are told as bytes; counting lines costs a read."""
+
+
+def piece_blocks(piece: Piece) -> Iterator[bytes]:
+    """Bytes of the lines that start in a piece; the whole file if it is compressed."""
+    data = blocks(piece.path) if is_compressed(piece.path) else _range(piece)
+    return data if piece.start else without_bom(data)
+
+
+def _range(piece: Piece) -> Iterator[bytes]:
+    with Path(piece.path).open("rb", buffering=0) as file:
+        at = 0
+        if piece.start:  # the line that is under way belongs to the piece before
+            at = file.seek(piece.start - 1)
+            while (end := (block := file.read(min(BLOCK, piece.stop - at))).find(b"\n")) < 0:
+                at += len(block)
+                if not block or at >= piece.stop:
+                    return
+            at += end + 1
+            file.seek(at)
+        if at >= piece.stop:
+            return
+        while block := file.read(BLOCK):
+            if at + len(block) >= piece.stop:
+                end = block.find(b"\n", max(piece.stop - 1 - at, 0))
+                if end >= 0:
+                    yield block[: end + 1]
+                    return
+            yield block
+            at += len(block)
+
+
+def split_lines(data: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Lines without their line end, a list for each block that ends at least one."""
+    rest: list[bytes] = []  # joined once: a line may be longer than many blocks
+    for block in data:
+        end = block.rfind(b"\n")
+        if end < 0:
+            rest.append(block)
+            continue
+        rest.append(block[:end])
+        whole = b"".join(rest)
+        rest = [block[end + 1 :]]
+        yield whole.split(b"\n")
+    if last := b"".join(rest):
+        yield [last]
+
+
+def line_place(piece: Piece, line: int) -> str:
+    """Where a line stands in its file, counted from 1.
+
+    Args:
+        piece: Its piece.
+        line: Its number in the piece, counted from 0.
+    """
+    if not piece.start or is_compressed(piece.path):
+        return f"{piece.path}:{line + 1}"
+    if piece.start > COUNTED:
+        return f"{piece.path}:{line + 1} lines after byte {piece.start}"
+    return f"{piece.path}:{line_ends(piece.path, piece.start - 1) + line + 2}"
+
+
+def line_ends(path: str, stop: int) -> int:
+    """Line ends in the first bytes of a file."""
+    found = 0
+    with Path(path).open("rb", buffering=0) as file:
+        while stop > 0 and (block := file.read(min(BLOCK, stop))):
+            found += block.count(b"\n")
+            stop -= len(block)
+    return found

@@ -1,0 +1,276 @@
+"""Parts of a source: without some documents, under another name, and samples of it."""
+
+import hashlib
+import heapq
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int64, UInt64
+
+from cuvee.core.data import Batch, Piece, Source
+from cuvee.core.errors import CuveeError
+from cuvee.core.seeds import stream
+from cuvee.sources.memory import Memory
+
+LOOKED_AT = 1 << 30
+"""Bytes of text that `hold_out` reads, at most."""
+PIECES = 32
+
+
+def document_keys(text: pa.LargeStringArray) -> UInt64[np.ndarray, "documents"]:
+    """64-bit key of each document: of its length, and of eight 8-byte words spread over it.
+
+    Equal text, equal key. The words cover a document of up to 64 bytes; longer ones that have the
+    same length and differ only between the words share a key.
+    """
+    ends, data = _ends(text), text.buffers()[2]
+    lengths = np.diff(ends)
+    used = int(ends[-1] - ends[0])
+    padded = np.zeros(used // 8 + 3, "<u8")  # a word may be looked for past the last byte
+    if used:
+        padded.view(np.uint8)[:used] = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    starts = ends[:-1] - ends[0]
+    kept = np.minimum(lengths, 8).astype(np.uint64)
+    mask = np.where(
+        kept == 8, ~np.uint64(0), (np.uint64(1) << (kept * np.uint64(8))) - np.uint64(1)
+    )
+    keys = mixed(lengths.astype(np.uint64))
+    for j in range(8):
+        at = starts + np.maximum(lengths - 8, 0) * j // 7
+        word, bits = at >> 3, ((at & 7) << 3).astype(np.uint64)
+        # Two shifts on the left, as a shift by all 64 bits is undefined.
+        high = padded[word + 1] << np.uint64(1) << (np.uint64(63) - bits)
+        keys = mixed(keys ^ (((padded[word] >> bits) | high) & mask))
+    return keys
+
+
+def mixed(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+    """One step of SplitMix64: a bijection that spreads every bit over all.
+
+    References: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014,
+    https://doi.org/10.1145/2714064.2660195
+    """
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Without:
+    """A source without some of its documents.
+
+    Args:
+        source: All documents.
+        keys: `document_keys` of those to leave out, sorted.
+    """
+
+    source: Source
+    keys: UInt64[np.ndarray, "keys"]
+
+    @property
+    def name(self) -> str:
+        """As the source."""
+        return self.source.name
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """As the source."""
+        return self.source.pieces()
+
+    def read(self, piece: Piece) -> Iterator[Batch]:
+        """The other documents of the piece."""
+        for batch in self.source.read(piece):
+            stays = ~_found(document_keys(batch.text), self.keys)
+            if stays.all():
+                yield batch
+            elif stays.any() or batch.rejected:
+                yield Batch(batch.text.filter(pa.array(stays)), batch.rejected)
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """As the source, and the hash of the keys."""
+        digest = hashlib.blake2b(self.keys.astype("<u8").tobytes(), digest_size=16)
+        return {**self.source.fingerprint(), "without": f"blake2b:{digest.hexdigest()}"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Renamed:
+    """A source under another name.
+
+    Args:
+        source: The same documents.
+        name: What the user calls it here.
+    """
+
+    source: Source
+    name: str
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """As the source."""
+        return self.source.pieces()
+
+    def read(self, piece: Piece) -> Iterator[Batch]:
+        """As the source."""
+        return self.source.read(piece)
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """As the source."""
+        return self.source.fingerprint()
+
+
+def hold_out(
+    source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int
+) -> tuple[Memory, UInt64[np.ndarray, "keys"]]:
+    """Documents of a source to measure loss on, chosen by their content.
+
+    Read are up to 32 pieces spread evenly, and 1 GiB. Copies of a document go with it: each is
+    chosen once, all count as taken away. Documents of no characters are never chosen.
+
+    Args:
+        source: Where they come from; use `Without(source, keys)` from then on.
+        tokens_wanted_bytes: Bytes of text wanted, about.
+        most: Largest fraction of the bytes read that may be taken away, unless one document is
+            already more.
+        seed: Other seeds choose other pieces and documents.
+
+    Returns:
+        The documents, and their sorted keys.
+
+    Raises:
+        CuveeError: The source does not have two different documents.
+    """
+    if tokens_wanted_bytes < 1 or not 0 < most < 1:
+        raise CuveeError(
+            "a held-out part needs 1 byte or more, and a fraction of the source between 0 and 1; "
+            f"got {tokens_wanted_bytes} and {most}."
+        )
+    pieces = source.pieces()
+    count = min(PIECES, len(pieces))
+    shift = stream(seed, "hold_out").random()
+    chosen = [pieces[int((i + shift) * len(pieces) / count)] for i in range(count)]
+    lowest = _Lowest(2 * tokens_wanted_bytes, copies_count_once=True)
+    read = 0
+    for piece in chosen:
+        stop = read + LOOKED_AT // count
+        for batch in source.read(piece):
+            lowest.add(batch.text, _ranks(document_keys(batch.text), seed))
+            ends = _ends(batch.text)
+            read += int(ends[-1] - ends[0])
+            if read >= stop:
+                break
+    if not lowest.several:
+        raise CuveeError(f"{source.name}: " + (
+            "a source of one document cannot be held out: give --target"
+            if lowest.heap else "no document was found to hold out: give --target"
+        ))  # fmt: skip
+    texts = _fill(lowest, tokens_wanted_bytes, most * read)
+    keys = np.sort(document_keys(pa.array(texts, pa.large_string())))
+    return Memory(source.name, tuple(texts)), keys
+
+
+def _fill(lowest: "_Lowest", wanted: int, most: float) -> list[str]:
+    """Documents in the order of their ranks until enough, none that would take too much away."""
+    texts: list[str] = []
+    held, taken = 0, 0
+    for rank, _, text in sorted((-r, -o, t) for r, o, t in lowest.heap):
+        if taken + lowest.sizes[rank] <= most:
+            texts.append(text)
+            held += len(text.encode())
+            taken += lowest.sizes[rank]
+            if held >= wanted:
+                break
+    return texts or [min(lowest.heap, key=lambda entry: (lowest.sizes[-entry[0]], entry))[2]]
+
+
+def sample(source: Source, want_bytes: int, seed: int) -> Memory:
+    """All documents if they fit, else those of the lowest ranks; in their order in the source.
+
+    Args:
+        source: Read once, from end to end.
+        want_bytes: Bytes of text wanted, about.
+        seed: Other seeds choose other documents.
+    """
+    lowest = _Lowest(want_bytes)
+    for piece in source.pieces():
+        for batch in source.read(piece):
+            lowest.add(batch.text, _ranks(document_keys(batch.text), seed))
+    if not lowest.heap:
+        raise CuveeError(f"{source.name}: no document of one character or more was found.")
+    return Memory(source.name, tuple(t for _, _, t in sorted(lowest.heap, key=lambda e: -e[1])))
+
+
+@dataclass(slots=True)
+class _Lowest:
+    """Documents of the lowest ranks, as many as are needed for so many bytes; a running state.
+
+    Args:
+        wanted: Bytes.
+        copies_count_once: Documents of equal keys are kept once.
+        heap: (-rank, -order, text), the highest rank first.
+        sizes: Rank -> bytes of the document and its copies.
+        held: Bytes in the heap.
+        seen: Documents so far.
+        several: Whether two different documents were seen.
+    """
+
+    wanted: int
+    copies_count_once: bool = False
+    heap: list[tuple[int, int, str]] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
+    held: int = 0
+    seen: int = 0
+    several: bool = False
+
+    def add(self, text: pa.LargeStringArray, ranks: UInt64[np.ndarray, "documents"]) -> None:
+        """Takes note of some documents."""
+        full = self.held >= self.wanted
+        limit = np.uint64(-self.heap[0][0] if full else 0xFFFFFFFFFFFFFFFF)
+        lengths = np.diff(_ends(text))
+        if not self.several and (lengths > 0).any():
+            every = set(ranks[lengths > 0].tolist()) | self.sizes.keys()
+            self.several = len(every) > 1
+        for i in np.flatnonzero((ranks <= limit) & (lengths > 0)).tolist():
+            self._push(int(ranks[i]), self.seen + i, int(lengths[i]), text[i])
+        self.seen += len(text)
+
+    def _push(self, rank: int, order: int, size: int, text: pa.LargeStringScalar) -> None:
+        if self.copies_count_once and rank in self.sizes:
+            self.sizes[rank] += size
+            return
+        entry = (-rank, -order, "")
+        if self.held >= self.wanted and entry < self.heap[0]:
+            return
+        heapq.heappush(self.heap, (-rank, -order, text.as_py()))
+        self.sizes[rank] = size
+        self.held += size
+        while len(self.heap) > 1:
+            largest = self.heap[0]
+            size = len(largest[2].encode())
+            if self.held - size < self.wanted:
+                break
+            heapq.heappop(self.heap)
+            self.sizes.pop(-largest[0], None)
+            self.held -= size
+
+
+def _ranks(keys: UInt64[np.ndarray, "n"], seed: int) -> UInt64[np.ndarray, "n"]:
+    return mixed(keys ^ mixed(np.array([seed % (1 << 64)], np.uint64)))
+
+
+def _ends(text: pa.LargeStringArray) -> Int64[np.ndarray, "documents+1"]:
+    """Document d is the bytes from `ends[d]` to `ends[d + 1]`; slices are taken care of."""
+    offsets = text.buffers()[1]
+    if not len(text) or offsets is None:
+        return np.zeros(1, np.int64)
+    return np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text) + 1]
+
+
+def _found(keys: UInt64[np.ndarray, "n"], among: UInt64[np.ndarray, "keys"]) -> np.ndarray:
+    if not len(among):
+        return np.zeros(len(keys), bool)
+    at = np.minimum(np.searchsorted(among, keys), len(among) - 1)
+    return among[at] == keys

@@ -1,0 +1,167 @@
+"""From paths, globs and folders to files of one format."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from glob import glob, has_magic
+from pathlib import Path
+
+from cuvee.core.errors import CuveeError
+from cuvee.sources.files import size, unique
+from cuvee.sources.folder import files_below
+from cuvee.sources.saved import is_saved
+
+SUFFIXES = {
+    ".parquet": "parquet", ".pq": "parquet",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".csv": "csv", ".tsv": "csv",
+}  # fmt: skip
+"""Suffix -> format; any other file is text."""
+SUPPOSED = 1000
+"""Entries of a list that are looked at to tell paths from texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files of one format.
+
+    Args:
+        method: Key of METHODS.
+        paths: Sorted, each once; folders for `folder` and `saved`.
+    """
+
+    method: str
+    paths: tuple[str, ...]
+
+
+def find(name: str, specs: Sequence[str]) -> Found:
+    """What paths, globs and folders stand for.
+
+    Args:
+        name: Source, for the message.
+        specs: What the user wrote.
+
+    Raises:
+        CuveeError: Nothing matches, or formats are mixed.
+    """
+    found = [_at(name, path) for path in unique(p for spec in specs for p in _expand(name, spec))]
+    methods = {f.method for f in found}
+    if methods == {"text", "folder"}:
+        methods = {"folder"}
+    if len(methods) > 1:
+        each = ", ".join(f"{f.paths[0]} is {f.method}" for f in _one_of_each(found))
+        raise CuveeError(f"{name}: expected files of one format, got {each}; make two sources.")
+    return Found(methods.pop(), unique(path for f in found for path in f.paths))
+
+
+def are_paths(name: str, entries: Sequence[object]) -> bool:
+    """Whether a list holds paths rather than texts.
+
+    Raises:
+        CuveeError: Most entries are paths, but not all.
+    """
+    some = entries[:SUPPOSED]
+    count = sum(_looks_like_path(entry) for entry in some)
+    if count == len(some):
+        return True
+    if 2 * count > len(some):
+        odd = next(entry for entry in some if not _looks_like_path(entry))
+        raise CuveeError(f"{name}: most entries of the list are files, but {odd!r:.80} is not.")
+    return False
+
+
+def _looks_like_path(entry: object) -> bool:
+    if not isinstance(entry, str):
+        return isinstance(entry, os.PathLike)
+    if not entry.strip() or len(entry) > 4096 or "\n" in entry or "\0" in entry:
+        return False
+    return _exists(entry) or (" " not in entry and _format(entry) != "text")
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a text may be too long for a path, or hold NUL
+        return False
+
+
+def _format(path: str) -> str:
+    suffixes = [s.lower() for s in Path(path).suffixes[-2:]]
+    if suffixes and suffixes[-1] in (".gz", ".zst"):
+        method = SUFFIXES.get(suffixes[0], "text") if len(suffixes) > 1 else "text"
+        if method in ("parquet", "arrow"):
+            raise CuveeError(f"{path}: {method} is not read through gzip or zstd; unpack it first.")
+        return method
+    return SUFFIXES.get(suffixes[-1], "text") if suffixes else "text"
+
+
+def _expand(name: str, spec: str) -> list[str]:
+    spec = str(Path(spec).expanduser()) if spec.startswith("~") else spec
+    if "://" in spec:
+        raise CuveeError(f"{name}: {spec!r} is an address; fetch it, and name the local files.")
+    if spec and _exists(spec):
+        return [spec]
+    if has_magic(spec):
+        matches = glob(spec, recursive=True)  # noqa: PTH207  (leaves hidden files out)
+        files = [p for p in matches if Path(p).is_file()]
+        if files or matches:
+            return files or matches
+    parts = [part.strip() for part in spec.split(",") if part.strip()]
+    if len(parts) > 1:
+        return [path for part in parts for path in _expand(name, part)]
+    raise _nothing(name, spec)
+
+
+def _nothing(name: str, spec: str) -> CuveeError:
+    """Error that names the nearest folder which exists, and what is in it."""
+    folder = Path(spec).parent
+    while has_magic(str(folder)) or not _exists(str(folder)):
+        folder = folder.parent
+    inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    close = get_close_matches(Path(spec).name, inside, n=1, cutoff=0.5)
+    hint = f" Did you mean {str(folder / close[0])!r}?" if close else ""
+    shown = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
+    return CuveeError(
+        f"{name}: no file matches {spec!r}.{hint} {folder} holds {shown or 'nothing'}."
+    )
+
+
+def _at(name: str, path: str) -> Found:
+    if not Path(path).is_dir():
+        if not Path(path).is_file():
+            raise CuveeError(f"{name}: {path} is a pipe or device; files are read more than once.")
+        return Found(_format(path), (path,))
+    if is_saved(Path(path)):
+        return Found("saved", (path,))
+    files = files_below(path)
+    if not files:
+        raise CuveeError(f"{name}: the folder {path} holds no files (hidden ones are left out).")
+    return _in_folder(name, path, files)
+
+
+def _in_folder(name: str, path: str, files: Iterable[str]) -> Found:
+    """Data files if they are at least half of the bytes, so that a stray table in a folder of
+    texts, or a README beside tables, changes nothing."""
+    by_format: dict[str, list[str]] = {}
+    for file in files:
+        by_format.setdefault(_format(file), []).append(file)
+    sizes = {method: sum(size(f) for f in some) for method, some in by_format.items()}
+    data = {method: total for method, total in sizes.items() if method != "text"}
+    if not data or 2 * sum(data.values()) < sum(sizes.values()):
+        return Found("folder", (path,))
+    main = [method for method, total in data.items() if 10 * total >= sum(data.values())]
+    if len(main) > 1:
+        raise CuveeError(
+            f"{name}: the folder {path} holds files of several formats ({', '.join(sorted(main))})"
+            "; name those of one format."
+        )
+    return Found(main[0], tuple(by_format[main[0]]))
+
+
+def _one_of_each(found: Iterable[Found]) -> list[Found]:
+    first: dict[str, Found] = {}
+    for f in found:
+        first.setdefault(f.method, f)
+    return list(first.values())

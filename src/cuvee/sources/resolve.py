@@ -1,0 +1,116 @@
+"""From what a user writes to a source."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
+from typing import Any
+
+from cuvee.core.data import Source
+from cuvee.core.errors import CuveeError
+from cuvee.sources.arrow import Arrow
+from cuvee.sources.csv import Csv
+from cuvee.sources.files import BLOCK, blocks, reading, size
+from cuvee.sources.folder import Folder
+from cuvee.sources.jsonl import Jsonl
+from cuvee.sources.memory import Memory, once
+from cuvee.sources.parquet import Parquet
+from cuvee.sources.part import Renamed
+from cuvee.sources.paths import Found, are_paths, find
+from cuvee.sources.saved import Saved
+from cuvee.sources.text import Text
+
+CLASSES = {
+    "parquet": Parquet, "jsonl": Jsonl, "arrow": Arrow, "csv": Csv,
+    "text": Text, "folder": Folder, "saved": Saved,
+}  # fmt: skip
+
+
+def open_source(name: str, spec: Any, text: str | None = None) -> Source:
+    """A source from what a user writes.
+
+    Args:
+        name: What the user calls it.
+        spec: A path, a glob (`web/*.parquet`, `**` for any depth), several of them (in a list, or
+            with commas between), a folder, a list of texts or of dicts with a text field, a
+            function that returns an iterator of texts, or a source. A list is taken for paths if
+            every entry looks like one.
+        text: Text column or field; guessed from the usual names by default.
+
+    Raises:
+        CuveeError: Nothing is found, formats are mixed, no text column is known, all is empty, or
+            the texts can be read only once.
+
+    Example:
+        >>> source = open_source("verse", ["a rose", "is a rose"])
+        >>> [batch.text.to_pylist() for piece in source.pieces() for batch in source.read(piece)]
+        [['a rose', 'is a rose']]
+    """
+    if all(callable(getattr(spec, call, None)) for call in ("pieces", "read", "fingerprint")):
+        return _renamed(spec, name)
+    if isinstance(spec, Iterator):
+        raise once(name)
+    if isinstance(spec, str | os.PathLike):
+        return _from_paths(name, (os.fspath(spec),), text)
+    if isinstance(spec, Mapping | bytes) or not (callable(spec) or isinstance(spec, Iterable)):
+        kind = type(spec).__name__
+        raise CuveeError(
+            f"{name}: expected a path, a list of paths or texts, or a function; got a {kind}."
+        )
+    if isinstance(spec, list | tuple):
+        if not spec:
+            raise CuveeError(f"{name}: the list is empty; expected paths or texts.")
+        if are_paths(name, spec):
+            return _from_paths(name, tuple(os.fspath(path) for path in spec), text)
+        source = Memory(name, tuple(spec), text)
+    else:
+        source = Memory(name, spec if callable(spec) else partial(iter, spec), text)
+    return replace(source, text=source.field() or None)
+
+
+def _renamed(source: Source, name: str) -> Source:
+    if source.name == name:
+        return source
+    if is_dataclass(source) and any(f.name == "name" and f.init for f in fields(source)):
+        return replace(source, name=name)  # type: ignore[type-var]
+    return Renamed(source, name)
+
+
+def _from_paths(name: str, specs: tuple[str, ...], text: str | None) -> Source:
+    found = find(name, specs)
+    if found.method == "saved":
+        source = Saved(name, found.paths, text)
+        return source if source.pieces() else _empty(name, found)
+    paths = Folder(name, found.paths).paths if found.method == "folder" else found.paths
+    filled = [path for path in paths if size(path)]
+    if not filled:
+        return _empty(name, found)
+    source = CLASSES[found.method](name, paths, text)
+    if isinstance(source, Jsonl):
+        return replace(source, text=source.field())
+    if isinstance(source, Csv):
+        source.header(filled[0])
+    elif isinstance(source, Parquet | Arrow):
+        source.pieces()
+    elif len(paths) == 1:
+        _check_is_text(paths[0])
+    return source
+
+
+def _empty(name: str, found: Found) -> Source:
+    raise CuveeError(
+        f"{name}: nothing to read, {', '.join(found.paths[:3])} hold no bytes of data."
+    )
+
+
+def _check_is_text(path: str) -> None:
+    with reading(path, "a text file"):
+        start = next(blocks(path), b"")
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3 or len(start) < BLOCK:
+            raise CuveeError(
+                f"{path}: not UTF-8 text, and its suffix is not known. Read are parquet, jsonl, "
+                "arrow, csv, tsv and text, with .gz or .zst where they are lines."
+            ) from error
