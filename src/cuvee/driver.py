@@ -20,6 +20,8 @@ from cuvee.question import Opened, Question, open_question
 BASELINES = ("uniform", "natural", "own_share")
 CURVE = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Multiples of the budget at which the forecast is repeated."""
+IN_RECIPE_ONLY = ("sources", "target", "seed", "method", "budget", "format")
+"""Settings that an answer shows otherwise; paths stay out of what may be published."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,8 +283,19 @@ def _stack(estimates: list[Estimate]) -> Estimate:
 def _probability(problem: Problem, a: Estimate, b: Estimate) -> float:
     if len(a.draws) == 1:
         return float("nan")
-    gain = problem.objective.score(b.draws) - problem.objective.score(a.draws)
+    gain = _gain(problem, b, a).draws
     return float(np.mean((gain > 0) + 0.5 * (gain == 0)))
+
+
+def _difference(a: Estimate, b: Estimate) -> Estimate:
+    """`a - b` on paired draws."""
+    return Estimate(a.draws - b.draws, a.unit, a.spread, a.mean - b.mean)
+
+
+def _gain(problem: Problem, a: Estimate, b: Estimate) -> Estimate:
+    """How much smaller the objective of b is than that of a, on paired draws."""
+    score = problem.objective.score
+    return _difference(a.map(score, a.unit), b.map(score, b.unit))
 
 
 def _put(content: bytes, path: Path) -> None:
@@ -311,6 +324,10 @@ def _as_dict(answer: Blend) -> dict[str, Any]:
             "shares": dict(zip(problem.sources, map(float, rival.shares.mean))),
             "losses": _numbers(rival.losses, problem.targets),
             "objective": _numbers(_stack([rival.losses.map(score, "")]), ("all",))["all"],
+            "gains": _numbers(_difference(rival.losses, answer.losses), problem.targets),
+            "objective_gain": _numbers(
+                _stack([_gain(problem, rival.losses, answer.losses)]), ("all",)
+            )["all"],
             "probability_blend_is_better": _json(answer.probability_better(name)),
         }
     curve = _numbers(answer.curve, tuple(str(round(problem.tokens * c)) for c in CURVE))
@@ -332,8 +349,10 @@ def _as_dict(answer: Blend) -> dict[str, Any]:
         "rivals": rivals,
         "curve": [{"tokens": int(tokens), **row} for tokens, row in curve.items()],
         "trials": len(answer.study.trials),
-        "quarantined": dict(zip(problem.sources, map(len, answer.survey.rejected))),
+        "quarantined": dict(zip(problem.sources, answer.survey.quarantined)),
+        "left_out_as_target": dict(zip(problem.sources, answer.survey.left_out)),
         "warnings": warnings(answer),
+        "settings": {k: v for k, v in answer.recipe.settings.items() if k not in IN_RECIPE_ONLY},
         "seed": answer.recipe.settings["seed"],
         "versions": dict(answer.recipe.versions),
     }
@@ -354,10 +373,11 @@ def warnings(answer: Blend) -> list[str]:
             lines.append(
                 f"{name} is at its cap: more of it would help; get more, or raise max_epochs."
             )
-    for name, rejected in zip(problem.sources, answer.survey.rejected):
-        if rejected:
+    survey = answer.survey
+    for name, rejected, count in zip(problem.sources, survey.rejected, survey.quarantined):
+        if count:
             lines.append(
-                f"{name}: {len(rejected)} records could not be read and were left out, "
+                f"{name}: {count} records could not be read and were left out, "
                 f"first {rejected[0].place}: {rejected[0].reason}."
             )
     return lines

@@ -1,18 +1,17 @@
 """From what a user writes to data that can be read: sources, targets, units, recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from cuvee import sources as room
 from cuvee.core import CuveeError, Limits, check_names, parse_tokens, unknown
 from cuvee.core.data import Data, Engine, Source, Units
 from cuvee.core.recipe import Recipe, versions
 from cuvee.core.units import Tokenizer, Words
-from cuvee.sources.part import Without, document_keys, hold_out, sample
+from cuvee.sources.memory import Memory
+from cuvee.sources.part import Without, hold_out, sample
 
 BYTES_PER_TOKEN = 5
 """Rough, to turn a wanted number of target tokens into bytes before anything is cut."""
@@ -119,8 +118,8 @@ def open_question(question: Question, engine: Engine) -> Opened:
 
 def _open_targets(
     question: Question, sources: Mapping[str, Source]
-) -> tuple[tuple[Source, ...], np.ndarray, list[Source]]:
-    """The targets, the keys of their documents, and the targets that have files of their own."""
+) -> tuple[tuple[Memory, ...], frozenset[str], list[Source]]:
+    """The targets, their texts, and the targets that have files of their own."""
     wanted = question.target
     if wanted is None:
         wanted = {name: name for name in sources}
@@ -130,19 +129,24 @@ def _open_targets(
         wanted = {"target": wanted}
     check_names(list(wanted), "target")
     size = question.target_tokens * BYTES_PER_TOKEN
-    targets: list[Source] = []
-    keys: list[np.ndarray] = []
+    targets: list[Memory] = []
     files: list[Source] = []
     for name, spec in wanted.items():
         if isinstance(spec, str) and spec in sources:
-            part, _ = hold_out(sources[spec], size, seed=question.seed)
+            part = hold_out(sources[spec], size, seed=question.seed)
         else:
             files.append(_open_target(name, spec, question.text, sources))
             part = sample(files[-1], size, seed=question.seed)
         part = replace(part, name=name)
         targets.append(part)
-        keys += [document_keys(b.text) for piece in part.pieces() for b in part.read(piece)]
-    return tuple(targets), np.unique(np.concatenate(keys)), files
+    return tuple(targets), frozenset(t for part in targets for t in documents(part)), files
+
+
+def documents(source: Source) -> Iterator[str]:
+    """Every document as a string."""
+    for piece in source.pieces():
+        for batch in source.read(piece):
+            yield from batch.text.to_pylist()
 
 
 def _open_target(name: str, spec: Any, text: str | None, sources: Mapping[str, Source]) -> Source:
@@ -166,7 +170,12 @@ def _written(spec: Any) -> Any:
 
 
 def _is_path(spec: Any) -> bool:
-    return isinstance(spec, Path) or (isinstance(spec, str) and Path(spec).exists())
+    if not isinstance(spec, str):
+        return isinstance(spec, Path)
+    try:
+        return Path(spec).exists()
+    except OSError:  # longer than any name of a file: a text
+        return False
 
 
 def _finite(value: Any) -> Any:

@@ -16,7 +16,7 @@ from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import Recipe, to_json
 from cuvee.engine.local import Local
-from cuvee.question import Question, open_question
+from cuvee.question import Opened, Question, open_question
 
 
 def blend(options: argparse.Namespace) -> None:
@@ -214,3 +214,11 @@ def _number(text: str, flag: str) -> float | dict[str, float]:
         return float(text)
     except ValueError:
         raise CuveeError(f"{flag}: expected a number or NAME=NUMBER,..., got {text!r}.") from None
+
+
+def _same_content(opened: Opened, recipe: Recipe) -> None:
+    """Refuse to repeat a recipe on other data."""
+    changed = [line for line in opened.recipe.changes(recipe) if line.startswith("content")]
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise CuveeError(f"the recipe was made from other data: {changed[0]}{more}.")

@@ -6,11 +6,12 @@ from cuvee.core.estimate import Estimate
 from cuvee.core.mixture import Limits, Shares, check_shares, nearest
 from cuvee.core.objective import Objective, named_numbers, parse_objective
 from cuvee.core.problem import Problem, check_names
-from cuvee.core.replay import next_trial
+from cuvee.core.replay import Ask, next_trial
 from cuvee.core.seeds import stream
 from cuvee.core.study import Outcome, Study, Trial
 
 __all__ = [
+    "Ask",
     "CuveeError",
     "Estimate",
     "Limits",

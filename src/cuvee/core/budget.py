@@ -27,8 +27,8 @@ def parse_tokens(amount: str | float) -> int:
 
 
 def format_tokens(tokens: float) -> str:
-    """`10.0M` for 10 million."""
+    """`10M` for 10 million; three digits."""
     for suffix, scale in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if tokens >= scale:
+        if tokens >= 0.9995 * scale:
             return f"{tokens / scale:.3g}{suffix}"
     return f"{tokens:.0f}"

@@ -38,8 +38,12 @@ BATCH_BYTES = 1 << 18
 _PUNCTUATION, _LETTER, _DIGIT, _WHITESPACE = range(4)
 _SPACE = 0x20
 
-_OFFSET_TYPES = dict.fromkeys(("string", "binary"), np.int32)
-_OFFSET_TYPES |= dict.fromkeys(("large_string", "large_binary"), np.int64)
+_OFFSET_TYPES: dict[str, type[np.signedinteger]] = {
+    "string": np.int32,
+    "binary": np.int32,
+    "large_string": np.int64,
+    "large_binary": np.int64,
+}
 
 # Byte j of a little-endian word sits at bits 8j, on every platform, because the
 # words below are declared '<u8'; hashes therefore do not depend on the machine.

@@ -13,6 +13,9 @@ from cuvee.core.errors import CuveeError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MOST_REJECTS = 1000
+"""Unreadable records of a source that are kept for a look; all are counted."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -137,13 +140,15 @@ class Survey:
 
     Args:
         lengths: Units of each document, by source, by piece.
-        rejected: Records that are no documents, by source.
+        rejected: Records that are no documents, by source; the first `MOST_REJECTS` of them.
+        quarantined: How many there are.
         left_out: Documents that stand in a target, too, by source.
         text_bytes: Bytes of text, by source.
     """
 
     lengths: tuple[tuple[UInt[np.ndarray, "documents"], ...], ...]
     rejected: tuple[tuple[Reject, ...], ...]
+    quarantined: tuple[int, ...]
     left_out: tuple[int, ...]
     text_bytes: tuple[int, ...]
 
@@ -186,19 +191,20 @@ class Data:
         jobs = [(i, piece) for i, s in enumerate(self.sources) for piece in s.pieces()]
         lengths: list[list[np.ndarray]] = [[] for _ in self.sources]
         rejected: list[list[Reject]] = [[] for _ in self.sources]
-        left_out, text_bytes = [0] * len(self.sources), [0] * len(self.sources)
+        quarantined, left_out, sizes_ = ([0] * len(self.sources) for _ in range(3))
         tallies: list[Any] = [start() if start else None for _ in self.sources]
         results = self.engine(partial(self._visit, start), jobs, label="reading sources")
         for (i, _), (sizes, bad, out, size, tally) in zip(jobs, results):
             lengths[i].append(sizes)
-            rejected[i].extend(bad)
+            quarantined[i] += len(bad)
+            rejected[i].extend(bad[: MOST_REJECTS - len(rejected[i])])
             left_out[i] += out
-            text_bytes[i] += size
+            sizes_[i] += size
             if tally is not None:
                 tallies[i] += tally
         survey = Survey(
-            tuple(map(tuple, lengths)), tuple(map(tuple, rejected)), tuple(left_out),
-            tuple(text_bytes),
+            tuple(map(tuple, lengths)), tuple(map(tuple, rejected)), tuple(quarantined),
+            tuple(left_out), tuple(sizes_),
         )  # fmt: skip
         return survey, tallies
 
@@ -213,7 +219,7 @@ class Data:
         for batch in checked(self.sources[i].read(piece), self.strict):
             bad.extend(batch.rejected)
             left_out += batch.left_out
-            size += batch.text.nbytes
+            size += text_bytes(batch.text)
             for cut in self.units.cut(batch.text):
                 sizes.append(np.diff(cut.offsets).astype(np.uint32))
                 if tally is not None:
@@ -221,10 +227,21 @@ class Data:
         return np.concatenate(sizes), bad, left_out, size, tally
 
 
+def text_bytes(text: "pa.LargeStringArray") -> int:
+    """Bytes of the documents themselves."""
+    offsets = text.buffers()[1]
+    if not len(text) or offsets is None:
+        return 0
+    ends = np.frombuffer(offsets, np.int64)
+    return int(ends[text.offset + len(text)] - ends[text.offset])
+
+
 def checked(batches: Iterable[Batch], strict: bool) -> Iterator[Batch]:
     """The batches; with `strict`, the first rejected record is an error."""
     for batch in batches:
         if strict and batch.rejected:
             bad = batch.rejected[0]
-            raise CuveeError(f"{bad.place}: {bad.reason}. Mend it, or leave out --strict.")
+            raise CuveeError(
+                f"{bad.place}: {bad.reason}: {bad.sample[:60]!r}. Mend it, or leave out --strict."
+            )
         yield batch

@@ -46,7 +46,7 @@ def missing(error: ModuleNotFoundError) -> CuveeError:
     return CuveeError(f"this needs the library {library!r}, which is not installed: {fix}")
 
 
-def make(table: Mapping[str, str], name: str, room: str, **settings: Any) -> Any:
+def make(table: Mapping[str, str], name: str, room: str, /, **settings: Any) -> Any:
     """An instance of a named method with the given settings."""
     method = load(table, name, room)
     known = {f.name for f in fields(method)}

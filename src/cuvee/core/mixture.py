@@ -77,18 +77,15 @@ def nearest(shares: Shares, low: Shares, high: Shares) -> Shares:
     The result is `clip(scale * shares, low, high)` with the one scale that makes it sum to 1.
     """
     wish = np.maximum(np.asarray(shares, float), 0)
-    if np.minimum(np.where(wish > 0, high, low), high).sum() < 1:
+    if np.where(wish > 0, high, low).sum() < 1:
         wish = wish + 1e-9 * high  # the wished-for sources run out: the others share the rest
-    lower, upper = 0.0, 1.0
-    while np.clip(upper * wish, low, high).sum() < 1 - 1e-12 and upper < 1e18:
-        upper *= 2
-    for _ in range(200):
-        middle = (lower + upper) / 2
-        if np.clip(middle * wish, low, high).sum() < 1:
-            lower = middle
-        else:
-            upper = middle
-    result = np.clip(upper * wish, low, high)
+    wish = wish / wish.sum()
+    # The sum grows piecewise linearly with the scale, with corners where a share meets a limit.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        corners = np.concatenate([[0.0], low / wish, high / wish])
+    corners = np.unique(corners[np.isfinite(corners)])
+    sums = np.clip(np.outer(corners, wish), low, high).sum(axis=1)
+    result = np.clip(np.interp(1.0, sums, corners) * wish, low, high)
     return result / result.sum()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from cuvee.core.study import Outcome, Study, Trial
 
-type_ask = Callable[[Trial], Outcome]
+Ask = Callable[[Trial], Outcome]
 
 
 class _Unknown(Exception):
@@ -18,22 +18,23 @@ class _Unknown(Exception):
         self.trial = trial
 
 
-def next_trial(study: Study, search: Callable[[type_ask], object]) -> tuple[Trial, ...]:
+def next_trial(study: Study, search: Callable[[Ask], object]) -> tuple[Trial, ...]:
     """The first trial that a search asks for and the study does not hold; none if it ends.
 
     Args:
         study: Trials so far.
         search: Deterministic function of the outcomes that it asks for.
     """
+    known = study.known()
+
+    def ask(trial: Trial) -> Outcome:
+        outcome = known.get(trial.key())
+        if outcome is None:
+            raise _Unknown(trial)
+        return outcome
+
     try:
-        search(lambda trial: _answer(study, trial))
+        search(ask)
     except _Unknown as unknown:
         return (unknown.trial,)
     return ()
-
-
-def _answer(study: Study, trial: Trial) -> Outcome:
-    outcome = study.find(trial)
-    if outcome is None:
-        raise _Unknown(trial)
-    return outcome

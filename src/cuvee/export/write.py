@@ -245,7 +245,8 @@ def _manifest(job: Job, shards: list[dict[str, Any]]) -> dict[str, Any]:
             "documents": sum(s[0] for s in sums),
             "tokens_available": int(available),
             "epochs": tokens / available if available else 0.0,
-            "quarantined": len(job.survey.rejected[i]),
+            "quarantined": job.survey.quarantined[i],
+            "left_out_as_target": job.survey.left_out[i],
         }
     files = [{k: v for k, v in shard.items() if k != "by_source"} for shard in shards]
     return {"unit": job.data.units.name, "tokens": written, "sources": sources, "shards": files}

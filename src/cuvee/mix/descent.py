@@ -8,9 +8,8 @@ from jaxtyping import Float
 from numpy.random import Generator, default_rng
 from scipy.optimize import OptimizeResult, minimize
 
-from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial, next_trial
+from cuvee.core import Ask, CuveeError, Estimate, Outcome, Problem, Study, Trial, next_trial
 
-Ask = Callable[[Trial], Outcome]
 DESIGN_SEED = 1
 
 
@@ -48,17 +47,19 @@ class Descent:
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """The screening mixtures, then one step after another, then the curvature."""
         design = self._design(study.problem)
-        if new := tuple(t for t in design if study.find(t) is None):
+        known = study.known()
+        if new := tuple(t for t in design if t.key() not in known):
             return new
-        return next_trial(study, lambda ask: self._search(study.problem, ask))
+        return next_trial(study, lambda ask: self._search(study.problem, design, ask))
 
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """The best shares found, and the ones that resampled target documents prefer."""
         problem = study.problem
         if self.propose(study, rng=rng):
             raise CuveeError("descent is not finished: run the trials that it proposes first.")
-        best, around = self._search(problem, lambda trial: _found(study, trial))
-        draws = _prefer(problem, best, _found(study, _sloped(problem, best)), around)
+        known = study.known()
+        best, around = self._search(problem, self._design(problem), lambda t: known[t.key()])
+        draws = _prefer(problem, best, known[_sloped(problem, best).key()], around)
         if len(draws) == 1:
             return Estimate(best[None], "share", "none")
         return Estimate(draws, "share", "target documents", center=best)
@@ -70,9 +71,10 @@ class Descent:
         points += list(rng.dirichlet(np.full(k, 0.5), size=self.screen))
         return [Trial(problem.fit(point), problem.tokens) for point in points]
 
-    def _search(self, problem: Problem, ask: Ask) -> tuple[np.ndarray, np.ndarray]:
+    def _search(
+        self, problem: Problem, design: list[Trial], ask: Ask
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The best shares, and each target's curvature there."""
-        design = self._design(problem)
         scores = [problem.objective.score(ask(t).losses.mean) for t in design]
         ends = [
             _descend(problem, ask, design[i].shares, self.steps, self.tolerance)
@@ -81,12 +83,6 @@ class Descent:
         values = [problem.objective.score(ask(_sloped(problem, e)).losses.mean) for e in ends]
         best = ends[int(np.argmin(values))]
         return best, _curvature(problem, ask, best)
-
-
-def _found(study: Study, trial: Trial) -> Outcome:
-    outcome = study.find(trial)
-    assert outcome is not None, "propose() returned no trial, so every question has its answer"
-    return outcome
 
 
 def _descend(

@@ -67,11 +67,16 @@ class Without:
 
     Args:
         source: All documents.
-        keys: `document_keys` of those to leave out, sorted.
+        texts: Those to leave out, wherever they stand and however often.
     """
 
     source: Source
-    keys: UInt64[np.ndarray, "keys"]
+    texts: frozenset[str]
+    _keys: UInt64[np.ndarray, "texts"] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        keys = document_keys(pa.array(list(self.texts), pa.large_string()))
+        object.__setattr__(self, "_keys", np.sort(keys))
 
     @property
     def name(self) -> str:
@@ -85,15 +90,22 @@ class Without:
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The other documents of the piece."""
         for batch in self.source.read(piece):
-            stays = ~_found(document_keys(batch.text), self.keys)
-            if stays.all():
+            # Few documents have a key of those to leave out: only these are compared in full.
+            alike = np.flatnonzero(_found(document_keys(batch.text), self._keys))
+            gone = [i for i in alike.tolist() if batch.text[i].as_py() in self.texts]
+            stays = np.ones(len(batch.text), bool)
+            stays[gone] = False
+            if not gone:
                 yield batch
-            elif stays.any() or batch.rejected:
-                yield Batch(batch.text.filter(pa.array(stays)), batch.rejected)
+            else:
+                text = batch.text.filter(pa.array(stays))
+                yield Batch(text, batch.rejected, batch.left_out + len(gone))
 
     def fingerprint(self) -> Mapping[str, str]:
-        """As the source, and the hash of the keys."""
-        digest = hashlib.blake2b(self.keys.astype("<u8").tobytes(), digest_size=16)
+        """As the source, and the hash of what is left out."""
+        digest = hashlib.blake2b(digest_size=16)
+        for text in sorted(self.texts):
+            digest.update(f"{len(text)} {text}".encode())
         return {**self.source.fingerprint(), "without": f"blake2b:{digest.hexdigest()}"}
 
 
@@ -122,23 +134,18 @@ class Renamed:
         return self.source.fingerprint()
 
 
-def hold_out(
-    source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int
-) -> tuple[Memory, UInt64[np.ndarray, "keys"]]:
+def hold_out(source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int) -> Memory:
     """Documents of a source to measure loss on, chosen by their content.
 
     Read are up to 32 pieces spread evenly, and 1 GiB. Copies of a document go with it: each is
     chosen once, all count as taken away. Documents of no characters are never chosen.
 
     Args:
-        source: Where they come from; use `Without(source, keys)` from then on.
+        source: Where they come from; use `Without` it from then on.
         tokens_wanted_bytes: Bytes of text wanted, about.
         most: Largest fraction of the bytes read that may be taken away, unless one document is
             already more.
         seed: Other seeds choose other pieces and documents.
-
-    Returns:
-        The documents, and their sorted keys.
 
     Raises:
         CuveeError: The source does not have two different documents.
@@ -168,8 +175,7 @@ def hold_out(
             if lowest.heap else "no document was found to hold out: give --target"
         ))  # fmt: skip
     texts = _fill(lowest, tokens_wanted_bytes, most * read)
-    keys = np.sort(document_keys(pa.array(texts, pa.large_string())))
-    return Memory(source.name, tuple(texts)), keys
+    return Memory(source.name, tuple(texts))
 
 
 def _fill(lowest: "_Lowest", wanted: int, most: float) -> list[str]:
