@@ -56,7 +56,7 @@ class Question:
     text: str | None = None
     seed: int = 0
     strict: bool = False
-    target_tokens: int = 30_000
+    target_tokens: int = 60_000
 
     def __post_init__(self) -> None:
         if not isinstance(self.sources, Mapping):

@@ -103,8 +103,8 @@ def _question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable record")
     parser.add_argument(
-        "--target-tokens", type=int, default=30_000, metavar="N",
-        help="use at most about so many tokens of each target (default: 30000)",
+        "--target-tokens", type=int, default=60_000, metavar="N",
+        help="use at most about so many tokens of each target (default: 60000)",
     )  # fmt: skip
 
 

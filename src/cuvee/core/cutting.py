@@ -32,7 +32,7 @@ from cuvee.core.errors import CuveeError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_BYTES = 16
+MAX_BYTES = 8
 BATCH_BYTES = 1 << 18
 
 _PUNCTUATION, _LETTER, _DIGIT, _WHITESPACE = range(4)

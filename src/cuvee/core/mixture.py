@@ -42,6 +42,7 @@ class Limits:
         with np.errstate(invalid="ignore"):
             most = np.where(np.isinf(epochs), np.inf, epochs * available)
         high = np.minimum(most / tokens, 1.0)
+        most_in_all = high.sum()
         for name, share in (self.fixed or {}).items():
             if name not in sources:
                 raise unknown("source with a fixed share", name, sources)
@@ -63,6 +64,11 @@ class Limits:
                 )
         if low.sum() > 1 + 1e-9:
             raise CuveeError(f"the least shares sum to {low.sum():.4g}, which is more than 1.")
+        if high.sum() < 1 - 1e-9 <= most_in_all:
+            raise CuveeError(
+                f"with the fixed shares, no mixture reaches more than {high.sum():.4g} of the "
+                f"budget: raise them, or max_epochs."
+            )
         if high.sum() < 1 - 1e-9:
             raise CuveeError(
                 f"a budget of {tokens} tokens is beyond the data: with max_epochs the sources "
@@ -77,6 +83,8 @@ def nearest(shares: Shares, low: Shares, high: Shares) -> Shares:
     The result is `clip(scale * shares, low, high)` with the one scale that makes it sum to 1.
     """
     wish = np.maximum(np.asarray(shares, float), 0)
+    wish = wish / wish.max() if wish.any() else np.asarray(high, float)
+    wish = np.where(wish < 1e-12, 0, wish)  # scales of such wishes would overflow
     if np.where(wish > 0, high, low).sum() < 1:
         wish = wish + 1e-9 * high  # the wished-for sources run out: the others share the rest
     wish = wish / wish.sum()

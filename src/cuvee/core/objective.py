@@ -55,9 +55,9 @@ def named_numbers(text: str, what: str, default: float | None = None) -> dict[st
     for part in text.split(","):
         name, equals, value = part.strip().rpartition("=")
         if not equals:
-            name = part.strip()
+            name, value = value, "" if default is None else str(default)
         try:
-            number = float(value) if equals or default is None else default
+            number = float(value)
         except ValueError:
             raise CuveeError(f"{what}: expected NAME=NUMBER,..., got {part!r}.") from None
         if name in numbers:

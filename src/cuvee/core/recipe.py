@@ -47,10 +47,11 @@ class Recipe:
         """
         try:
             content = orjson.loads(path.read_bytes())
-            return Recipe(content["settings"], content["fingerprints"], content["versions"])
+            parts = [dict(content[part]) for part in ("settings", "fingerprints", "versions")]
+            return Recipe(*parts)
         except OSError as error:
             raise CuveeError(f"cannot read the recipe {path}: {error.strerror}.") from error
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             raise CuveeError(f"{path} is not a recipe.json that cuvee wrote.") from None
 
     def changes(self, old: "Recipe") -> list[str]:

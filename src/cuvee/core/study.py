@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
+from cuvee.core.files import write_whole
 from cuvee.core.mixture import Shares
 from cuvee.core.problem import Problem
 
@@ -21,14 +23,15 @@ class Trial:
         tokens: To train on.
         seed: Of the training.
         after: The run that this one continues; a schedule is a chain of trials.
-        gradient: Whether the gradient is wanted, too, of a trainer that knows it.
+        gradient: Whether the gradient is wanted, too, of a trainer that knows it: of the mean
+            losses, or of every draw as well.
     """
 
     shares: Shares
     tokens: float
     seed: int = 0
     after: "Trial | None" = None
-    gradient: bool = False
+    gradient: Literal["none", "mean", "draws"] = "none"
 
     def seen(self) -> Float[np.ndarray, "sources"]:
         """Tokens seen of each source when this run ends, earlier runs of its chain included."""
@@ -128,4 +131,5 @@ class Study:
         for i, name in enumerate(self.problem.targets):
             columns[f"loss/{name}"] = self.losses[:, i]
             columns[f"sd/{name}"] = spread[:, i]
-        pq.write_table(pa.table(columns), path)
+        table = pa.table(columns)
+        write_whole(Path(path), lambda temporary: pq.write_table(table, temporary))

@@ -52,7 +52,8 @@ class Local:
         """Results in the order of the items.
 
         At most twice as many results as workers wait to be taken, so memory is bounded. The
-        first error stops the rest.
+        first error stops the rest, and comes when nothing is at work any more: whoever tries
+        again meets no leftover. Ctrl-C waits for nobody.
         """
         workers = min(self.workers or os.cpu_count() or 1, len(items))
         self.progress(label, 0, len(items))
@@ -66,16 +67,25 @@ class Local:
                 except BaseException as error:
                     results.put((i, None, error))
 
-        for _ in range(workers):
-            threading.Thread(target=work, daemon=True).start()
-        try:
-            yield from self._in_order(tasks, results, len(items), 2 * workers, label)
-        finally:
-            with suppress(queue.Empty):  # after an error: take back what nobody has begun
+        def call_off() -> None:
+            with suppress(queue.Empty):  # take back what nobody has begun
                 while True:
                     tasks.get_nowait()
-            for _ in range(workers):
+            for _ in threads:
                 tasks.put(None)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield from self._in_order(tasks, results, len(items), 2 * workers, label)
+        except Exception:
+            call_off()
+            for thread in threads:
+                thread.join()
+            raise
+        finally:
+            call_off()
 
     def _in_order(
         self,

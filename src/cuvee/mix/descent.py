@@ -59,7 +59,7 @@ class Descent:
             raise CuveeError("descent is not finished: run the trials that it proposes first.")
         known = study.known()
         best, around = self._search(problem, self._design(problem), lambda t: known[t.key()])
-        draws = _prefer(problem, best, known[_sloped(problem, best).key()], around)
+        draws = _prefer(problem, best, known[_drawn(problem, best).key()], around)
         if len(draws) == 1:
             return Estimate(best[None], "share", "none")
         return Estimate(draws, "share", "target documents", center=best)
@@ -82,6 +82,7 @@ class Descent:
         ]
         values = [problem.objective.score(ask(_sloped(problem, e)).losses.mean) for e in ends]
         best = ends[int(np.argmin(values))]
+        ask(_drawn(problem, best))
         return best, _curvature(problem, ask, best)
 
 
@@ -142,7 +143,11 @@ def _minimise(
 
 
 def _sloped(problem: Problem, shares: np.ndarray) -> Trial:
-    return Trial(shares, problem.tokens, gradient=True)
+    return Trial(shares, problem.tokens, gradient="mean")
+
+
+def _drawn(problem: Problem, shares: np.ndarray) -> Trial:
+    return Trial(shares, problem.tokens, gradient="draws")
 
 
 def _gradient(outcome: Outcome) -> Float[np.ndarray, "targets sources"]:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.random import Generator
-from scipy.sparse import csr_array
 
 from cuvee.core import CuveeError, Estimate, Outcome, Trial
 from cuvee.core.data import Cut, Data, Source, Survey, Units
 from cuvee.proxies.ngrams import Counter, Index, Pattern
-from cuvee.proxies.smoothed import TargetModel, target_model
+from cuvee.proxies.smoothed import Smoothing, TargetModel, passages, tables, target_model
 
 FEW_DOCUMENTS = 20
 """With fewer target documents than this, passages are resampled instead."""
@@ -21,32 +20,43 @@ PASSAGE = 250
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Interpolated n-gram model of the mixture: losses of every mixture at every budget.
+    """Expected loss of an n-gram model of the mixture: every mixture, every budget, one pass.
 
     One pass counts, in every source, the n-grams that occur in the targets; memory is bounded by
-    the targets. A mixture's expected counts are the sources' counts times the passages made
-    through each; going through a source again adds counts but no n-gram that was not there.
+    the targets. `cuvee.proxies.smoothed` has the formulas. The shorter context weighs much (k of
+    hundreds of tokens): a network learns a rare n-gram slowly, too.
 
     Args:
         order: Longest n-gram.
-        k: Weight of the shorter context, in tokens.
+        k: Weight of the shorter context, in tokens, for n-grams of two units and more.
+        k_unigram: Weight of the uniform distribution, in tokens.
+        vocabulary: Units that the uniform distribution spreads over.
+        repeats: Passages after which further ones are worth little.
         draws: Resamples of the target documents behind the stated spread.
 
     Fails when: the loss depends on what no n-gram can see (long-range structure, arithmetic);
-    targets are so small that their n-grams are an accident.
+    targets are so small that their n-grams are an accident; training is unstable, so that losses
+    differ from run to run for reasons other than the mixture.
 
     References: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language
     Modeling", Computer Speech & Language 13, 1999; MacKay and Peto, "A hierarchical Dirichlet
-    language model", Natural Language Engineering 1, 1995 (this smoothing).
+    language model", Natural Language Engineering 1, 1995 (this smoothing); Church and Gale,
+    "Poisson mixtures", Natural Language Engineering 1, 1995 (words come in bursts); Muennighoff
+    et al., "Scaling Data-Constrained Language Models", arXiv 2305.16264, 2023 (repeats).
     """
 
     order: int = 3
-    k: float = 100.0
+    k: float = 400.0
+    k_unigram: float = 4e4
+    vocabulary: float = 2e5
+    repeats: float = 15.4
     draws: int = 40
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= 8 or not self.k > 0 or self.draws < 1:
-            raise CuveeError("counts: order must lie in 1..8, k above 0 and draws be at least 1.")
+        if not 1 <= self.order <= 8 or self.draws < 1:
+            raise CuveeError("counts: order must lie in 1..8 and draws be at least 1.")
+        if not min(self.k, self.k_unigram, self.vocabulary, self.repeats) > 0:
+            raise CuveeError("counts: k, k_unigram, vocabulary and repeats must be above 0.")
 
     def prepare(self, data: Data, *, rng: Generator) -> tuple["CountTrainer", Survey]:
         """One pass over the sources."""
@@ -54,20 +64,20 @@ class Counts:
         cuts = [_cut_all(data.units, target) for target in data.targets]
         index = Index(*_joined(cuts), chain)
         survey, counters = data.survey(lambda: Counter(index))
-        events = {p: csr_array(np.stack([c.events(p) for c in counters], 1)) for p in chain}
-        contexts = {p: csr_array(np.stack([c.contexts(p) for c in counters], 1)) for p in chain}
-        vocabulary = float(len(index.tables[()]))
+        counts = tables(counters, chain)
         models, resamples, start = [], [], 0
         for cut in cuts:
             where = slice(start, start + len(cut.ids))
             group = _groups(cut)
-            models.append(target_model(index, events, contexts, chain, where, group, vocabulary))
+            models.append(target_model(index, counts, where, group))
             n = int(group.max()) + 1
             resamples.append(rng.multinomial(n, np.full(n, 1 / n), size=self.draws))
             start = where.stop
+        k = (self.k_unigram, *[self.k] * (self.order - 1))
         trainer = CountTrainer(
             tuple(s.name for s in data.sources), tuple(t.name for t in data.targets),
-            survey.available, tuple(models), tuple(resamples), np.full(self.order, self.k),
+            survey.available, tuple(models), tuple(resamples),
+            Smoothing(k, self.vocabulary, self.repeats),
         )  # fmt: skip
         return trainer, survey
 
@@ -82,7 +92,7 @@ class CountTrainer:
         available: Tokens of each source.
         models: One per target.
         resamples: How often each draw takes each group of target text, per target.
-        k: Weight of the shorter context at each level.
+        smoothing: Settings of the model.
     """
 
     sources: tuple[str, ...]
@@ -90,32 +100,34 @@ class CountTrainer:
     available: Float[np.ndarray, "sources"]
     models: tuple[TargetModel, ...]
     resamples: tuple[Int[np.ndarray, "draws groups"], ...]
-    k: Float[np.ndarray, "levels"]
+    smoothing: Smoothing
 
     def run(self, trial: Trial, *, rng: Generator) -> Outcome:
         """Expected losses; nothing is random, and the spread is that of the target documents.
 
         The state of a run is the tokens seen of each source, so continuing one is exact.
         """
-        passages = trial.seen() / self.available
+        seen = passages(trial.seen(), self.available, self.smoothing.repeats)
         centers, draws, slopes, slope_draws = [], [], [], []
         for model, picks in zip(self.models, self.resamples):
-            taken = picks @ model.tokens
-            if trial.gradient:
-                logp, dlogp = model.slope(passages, self.k)
-                # A share is worth `tokens / available` passages.
-                dlogp = dlogp * (trial.tokens / self.available)
-                slopes.append(-dlogp.sum(axis=0) / model.tokens.sum())
+            tokens, taken = model.tokens.sum(), picks @ model.tokens
+            if trial.gradient == "mean":
+                logp, dsum = model.gradient(seen, self.smoothing)
+                slopes.append(-dsum * (trial.tokens / self.available) / tokens)
+            elif trial.gradient == "draws":
+                logp, dlogp = model.slope(seen, self.smoothing)
+                dlogp = dlogp * (trial.tokens / self.available)  # a share in passages
+                slopes.append(-dlogp.sum(axis=0) / tokens)
                 slope_draws.append(-(picks @ dlogp) / taken[:, None])
             else:
-                logp = model.log_likelihood(passages, self.k)
-            centers.append(-logp.sum() / model.tokens.sum())
+                logp = model.log_likelihood(seen, self.smoothing)
+            centers.append(-logp.sum() / tokens)
             draws.append(-(picks @ logp) / taken)
         return Outcome(
             _losses(np.stack(draws, axis=1), np.array(centers), self._measured()),
             cost=trial.tokens,
             gradient=np.stack(slopes) if slopes else None,
-            gradient_draws=np.stack(slope_draws, axis=1) if slopes else None,
+            gradient_draws=np.stack(slope_draws, axis=1) if slope_draws else None,
         )
 
     def _measured(self) -> bool:

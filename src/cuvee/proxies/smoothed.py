@@ -1,13 +1,25 @@
-"""An interpolated n-gram model whose counts are a weighted sum over sources.
+"""The expected loss of an n-gram model trained on a sample of each source.
 
-For one target, each level m holds the distinct events (h, w) that occur in it, h being the m-1
-units before w. With f_i the number of passages through source i,
+An n-gram that the sampled training text does not hold cannot help, however often it would occur
+on average; training text is a few documents, and words come in bursts. So the loss is the mean
+over what the sample may hold, not the loss at the mean counts.
 
-    p_m(w | h) = (E_m(h, w) f + k p_{m-1}(w | h')) / (C_m(h) f + k)
+Going f times through a source (f below 1: a random part of its documents) gives
 
-where E counts the event and C the context in each whole source, h' is h without its first unit,
-and level 0 is uniform. k is the weight of the shorter context in tokens: an event counts for as
-much as the shorter context says once its context was seen k times.
+    expected count of an event   c = sum_i g(f_i) C_i,     g(f) = f up to 1, then fading
+    chance that it is there      P = 1 - prod_i (1 - f_i)^B_i
+
+with C_i its occurrences in source i and B_i the documents of source i that hold it. Repeating a
+source adds to c, ever less, and nothing to P. With h the expected count of the context, level by
+level from the uniform distribution a_0 = 1/V up, for an event that is there
+
+    a_m = (c/P + k a_{m-1}) / (h + k)   =   s a_{m-1} (1 + u),   s = k / (h + k),
+                                                                 u = c / (P k a_{m-1})
+
+and an event that is not there has s a_{m-1}. A higher event is there only if the lower ones are,
+so the expected log probability is a plain sum over levels:
+
+    E log p = log(1/V) + sum_m [ log s_m + P_m log(1 + u_m) ].
 """
 
 from dataclasses import dataclass
@@ -16,24 +28,79 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from cuvee.proxies.ngrams import Index, Pattern
+from cuvee.proxies.ngrams import Counter, Index, Pattern
+
+FLOOR = 1e-3
+"""Tokens that even a source of no share counts for, so that its gradient is alive."""
+MOST = 0.999
+"""Part of a source beyond which its rarest events count as seen; keeps log(1 - f) finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """Settings of the model.
+
+    Args:
+        k: Weight of the shorter context in tokens, level by level from unigrams.
+        vocabulary: Units that the uniform distribution spreads over.
+        repeats: Passages after which further ones are worth little: extra passages e count as
+            `repeats * (1 - exp(-e / repeats))`.
+    """
+
+    k: tuple[float, ...]
+    vocabulary: float
+    repeats: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passages:
+    """What a mixture means for each source, and the derivatives with respect to `f`.
+
+    Args:
+        weight: g(f), the factor of the counts.
+        absence: -log(1 - f), the factor of the documents.
+        dweight: Derivative of `weight`.
+        dabsence: Derivative of `absence`.
+    """
+
+    weight: Float[np.ndarray, "sources"]
+    absence: Float[np.ndarray, "sources"]
+    dweight: Float[np.ndarray, "sources"]
+    dabsence: Float[np.ndarray, "sources"]
+
+
+def passages(
+    seen: Float[np.ndarray, "sources"], available: Float[np.ndarray, "sources"], repeats: float
+) -> Passages:
+    """From tokens seen of each source; a source without tokens contributes nothing."""
+    f = np.divide(seen + FLOOR, available, out=np.zeros(len(seen)), where=available > 0)
+    extra, part = np.maximum(f - 1, 0), np.minimum(f, MOST)
+    weight = np.minimum(f, 1) - repeats * np.expm1(-extra / repeats)
+    dweight = np.where(f < 1, 1.0, np.exp(-extra / repeats))
+    return Passages(weight, -np.log1p(-part), dweight, np.where(f < MOST, 1 / (1 - part), 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """The distinct events of one order that occur in a target.
+    """The events of one order that occur both in a target and in a source, and their contexts.
 
     Args:
         events: Occurrences of each event in each source.
-        contexts: Occurrences of each distinct context in each source.
+        documents: Documents of each source that hold it; same sparsity.
+        contexts: Occurrences of each context in each source.
         context: Row of `contexts` of each event.
         lower: Row of the level below of each event.
+        use: Occurrences of each event in each group of target text.
+        context_use: Occurrences of each context there.
     """
 
     events: csr_array
+    documents: csr_array
     contexts: csr_array
     context: Int[np.ndarray, "events"]
     lower: Int[np.ndarray, "events"]
+    use: csr_array
+    context_use: csr_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,75 +109,159 @@ class TargetModel:
 
     Args:
         levels: From unigrams up.
-        use: How often each event of the top level occurs in each group of target text.
-        tokens: Of each group.
-        vocabulary: Units that the uniform distribution spreads over.
+        tokens: Of each group of target text.
     """
 
     levels: tuple[Level, ...]
-    use: csr_array
     tokens: Float[np.ndarray, "groups"]
-    vocabulary: float
 
-    def log_likelihood(
-        self, passages: Float[np.ndarray, "sources"], k: Float[np.ndarray, "levels"]
-    ) -> Float[np.ndarray, "groups"]:
-        """Sum of log probabilities of each group, after so many passages through each source."""
-        p = np.array([1 / self.vocabulary])
-        for level, weight in zip(self.levels, k):
-            total = level.contexts @ passages + weight
-            p = (level.events @ passages + weight * p[level.lower]) / total[level.context]
-        return self.use @ np.log(p)
+    def log_likelihood(self, seen: Passages, smoothing: Smoothing) -> Float[np.ndarray, "groups"]:
+        """Expected sum of log probabilities of each group."""
+        total = -self.tokens * np.log(smoothing.vocabulary)
+        a = np.array([1 / smoothing.vocabulary])
+        for level, k in zip(self.levels, smoothing.k):
+            s = k / (level.contexts @ seen.weight + k)
+            present = -np.expm1(-(level.documents @ seen.absence))
+            below = a[level.lower]
+            u = (level.events @ seen.weight) / (present * k * below)
+            total += level.context_use @ np.log(s) + level.use @ (present * np.log1p(u))
+            a = s[level.context] * below * (1 + u)
+        return total
+
+    def gradient(
+        self, seen: Passages, smoothing: Smoothing
+    ) -> tuple[Float[np.ndarray, "groups"], Float[np.ndarray, "sources"]]:
+        """The same, and the derivative of its sum with respect to the passages f.
+
+        Backwards through the levels; `to_x` is the derivative of the sum with respect to x.
+        """
+        total = -self.tokens * np.log(smoothing.vocabulary)
+        a, tape = np.array([1 / smoothing.vocabulary]), []
+        for level, k in zip(self.levels, smoothing.k):
+            h = level.contexts @ seen.weight + k
+            present = -np.expm1(-(level.documents @ seen.absence))
+            below, c = a[level.lower], level.events @ seen.weight
+            u = c / (present * k * below)
+            gain = np.log1p(u)
+            total += level.context_use @ np.log(k / h) + level.use @ (present * gain)
+            tape.append((h, present, c, u, gain, len(a)))
+            a = (k / h)[level.context] * below * (1 + u)
+        to_weight, to_absence = np.zeros(len(seen.weight)), np.zeros(len(seen.weight))
+        to_log_a = np.zeros(len(a))
+        for level, (h, present, c, u, gain, size) in zip(self.levels[::-1], tape[::-1]):
+            often = level.use.sum(axis=0)
+            to_log_u = (often * present + to_log_a) * u / (1 + u)
+            to_log_s = level.context_use.sum(axis=0)
+            to_log_s += np.bincount(level.context, to_log_a, len(h))
+            to_weight += (to_log_u / c) @ level.events - (to_log_s / h) @ level.contexts
+            to_present = often * gain - to_log_u / present
+            to_absence += (to_present * (1 - present)) @ level.documents
+            to_log_a = np.bincount(level.lower, to_log_a - to_log_u, size)
+        return total, to_weight * seen.dweight + to_absence * seen.dabsence
 
     def slope(
-        self, passages: Float[np.ndarray, "sources"], k: Float[np.ndarray, "levels"]
+        self, seen: Passages, smoothing: Smoothing
     ) -> tuple[Float[np.ndarray, "groups"], Float[np.ndarray, "groups sources"]]:
-        """The same, and its derivative with respect to the passages.
+        """The same, and the derivative of each group's with respect to the passages f.
 
-        dp_m = (E - p_m C + k dp_{m-1}) / (C f + k), level by level.
+        Forwards through the levels: dearer than `gradient`, but for every group at once. `da` is the derivative of log a; the others are named after what they derive.
         """
-        p = np.array([1 / self.vocabulary])
-        dp = np.zeros((1, len(passages)))
-        for level, weight in zip(self.levels, k):
-            total = (level.contexts @ passages + weight)[level.context]
-            p = (level.events @ passages + weight * p[level.lower]) / total
-            dp = weight * dp[level.lower]
-            dp += level.events.toarray()
-            dp -= p[:, None] * level.contexts.toarray()[level.context]
-            dp /= total[:, None]
-        return self.use @ np.log(p), self.use @ (dp / p[:, None])
+        total = -self.tokens * np.log(smoothing.vocabulary)
+        a, da = np.array([1 / smoothing.vocabulary]), np.zeros((1, len(seen.weight)))
+        dtotal = np.zeros((len(self.tokens), len(seen.weight)))
+        for level, k in zip(self.levels, smoothing.k):
+            h = level.contexts @ seen.weight + k
+            dlog_s = level.contexts.toarray() * (-seen.dweight / h[:, None])
+            missing = np.exp(-(level.documents @ seen.absence))
+            present = 1 - missing
+            below, c = a[level.lower], level.events @ seen.weight
+            scale = 1 / (present * k * below)
+            u = c * scale
+            dpresent = level.documents.toarray() * (seen.dabsence * missing[:, None])
+            dlow = da[level.lower]
+            du = level.events.toarray() * (seen.dweight * scale[:, None])
+            du -= u[:, None] * (dpresent / present[:, None] + dlow)
+            du /= (1 + u)[:, None]
+            gain = np.log1p(u)
+            total += level.context_use @ np.log(k / h) + level.use @ (present * gain)
+            dtotal += level.context_use @ dlog_s
+            dtotal += level.use @ (dpresent * gain[:, None] + present[:, None] * du)
+            a = (k / h)[level.context] * below * (1 + u)
+            da = dlog_s[level.context] + dlow + du
+        return total, dtotal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """Counts by id and source, of one pattern."""
+
+    events: csr_array
+    documents: csr_array
+    contexts: csr_array
+
+
+def tables(counters: list[Counter], chain: tuple[Pattern, ...]) -> dict[Pattern, Tables]:
+    """The counters of all sources side by side."""
+
+    def beside(arrays: list[np.ndarray]) -> csr_array:
+        return csr_array(np.stack(arrays, axis=1).astype(float))
+
+    return {
+        p: Tables(
+            beside([c.events(p) for c in counters]),
+            beside([c.documents(p) for c in counters]),
+            beside([c.contexts(p) for c in counters]),
+        )
+        for p in chain
+    }
 
 
 def target_model(
     index: Index,
-    events: dict[Pattern, csr_array],
-    contexts: dict[Pattern, csr_array],
-    chain: tuple[Pattern, ...],
+    counts: dict[Pattern, Tables],
     where: slice,
     group: Int[np.ndarray, "positions"],
-    vocabulary: float,
 ) -> TargetModel:
     """The rows of an index that one target uses.
 
     Args:
         index: Of all targets.
-        events: Occurrences in each source by id, for each pattern.
-        contexts: The same for contexts.
-        chain: Patterns from () up; each falls back to the one before.
+        counts: By pattern, from unigrams up; each falls back to the one before.
         where: Positions of the target.
         group: Group of each of these positions, from 0 without gaps.
-        vocabulary: Of the uniform distribution.
     """
+    groups = int(group.max()) + 1
     levels: list[Level] = []
     below = np.zeros(len(group), np.int64)
-    for pattern in chain:
-        ids, row = np.unique(index.event_ids[pattern][where], return_inverse=True)
-        first = np.unique(row, return_index=True)[1]
-        ctx_ids, ctx_row = np.unique(index.context_ids[pattern][where][first], return_inverse=True)
+    for pattern, table in counts.items():
+        event, context = index.event_ids[pattern][where], index.context_ids[pattern][where]
+        ids, row = _known(event, table.events)
+        ctx_ids, ctx_row = _known(context, table.contexts)
+        there, ctx_there = row >= 0, ctx_row >= 0
+        first = np.zeros(len(ids), np.int64)
+        first[row[there]] = np.flatnonzero(there)
         levels.append(
-            Level(events[pattern][ids], contexts[pattern][ctx_ids], ctx_row, below[first])
-        )
+            Level(
+                table.events[ids], table.documents[ids], table.contexts[ctx_ids],
+                ctx_row[first], below[first],
+                _tally(group[there], row[there], (groups, len(ids))),
+                _tally(group[ctx_there], ctx_row[ctx_there], (groups, len(ctx_ids))),
+            )
+        )  # fmt: skip
         below = row
-    shape = (int(group.max()) + 1, len(levels[-1].context))
-    use = csr_array((np.ones(len(group)), (group, below)), shape=shape)
-    return TargetModel(tuple(levels), use, np.bincount(group).astype(float), vocabulary)
+    return TargetModel(tuple(levels), np.bincount(group).astype(float))
+
+
+def _known(
+    ids: Int[np.ndarray, "positions"], counts: csr_array
+) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "positions"]]:
+    """The distinct ids that some source holds, and the place of each position's id; else -1."""
+    distinct, row = np.unique(ids, return_inverse=True)
+    held = np.diff(counts.indptr)[distinct] > 0
+    place = np.where(held, np.cumsum(held) - 1, -1)
+    return distinct[held], place[row]
+
+
+def _tally(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_array:
+    """How often each pair occurs."""
+    return csr_array((np.ones(len(row)), (row, column)), shape=shape)

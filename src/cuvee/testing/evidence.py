@@ -57,6 +57,8 @@ def find_evidence(root: Path, which: str | None = None) -> dict[str, Path]:
         CuveeError: No evidence folder, or nothing of that name.
     """
     files = sorted((root / "evidence").glob("*/*.py"))
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))  # the files share helpers: from evidence.tables import ...
     if not files:
         raise CuveeError(f"no evidence/<room>/<method>.py under {root}: run this in a checkout.")
     found = {f"{f.parent.name}/{f.stem}": f for f in files}

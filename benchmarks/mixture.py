@@ -1,0 +1,49 @@
+"""The loss of one mixture: 12 sources, 12 targets of 10k tokens, with and without gradient."""
+
+from functools import partial
+
+import numpy as np
+
+from benchmarks.shared import Figure, Options, alternating, corpora, data_of, over, probe, targets
+from cuvee import proxies
+from cuvee.contracts import Trainer
+from cuvee.core import Trial, stream
+
+TOKENS = 10_000
+BUDGET = 1_000_000
+
+
+def prepared(tokens: int, names: tuple[str, ...] | None = None) -> Trainer:
+    """The count proxy after its pass over some of the corpora, each of them a target, too."""
+    texts = corpora()[0]
+    chosen = {name: texts[name] for name in names or tuple(texts)}
+    data = data_of(chosen, targets(tokens, tuple(chosen)), workers=0)
+    return proxies.load("counts").prepare(data, rng=stream(0, "proxy"))[0]
+
+
+def run(options: Options) -> list[Figure]:
+    """Milliseconds of one trial."""
+    trainer = prepared(TOKENS)
+    k, n = len(trainer.sources), len(trainer.targets)
+    mixtures = np.random.default_rng(0).dirichlet(np.ones(k), size=5)
+
+    def try_all(gradient: bool) -> None:
+        for shares in mixtures:
+            trainer.run(Trial(shares, BUDGET, gradient=gradient), rng=stream(0, "trial"))
+
+    jobs = {"plain": partial(try_all, False), "gradient": partial(try_all, True)}
+    seconds = alternating(jobs, 2 * options.rounds)
+    ms = {name: [1e3 * s / len(mixtures) for s in taken] for name, taken in seconds.items()}
+    order = getattr(proxies.load("counts"), "order", 3)
+    numbers = n * TOKENS * k * order  # a count for each token, source and order, were none shared
+    copy = probe()["copy_GB_per_s"]
+    limit = (
+        f"limit {numbers * 4 / copy / 1e6:.1f} ms: {numbers / 1e6:.1f}M counts of 4 bytes read once"
+    )
+    note = f"{k} sources x {n} targets x {TOKENS} tokens, order {order}, one thread; mean of 5 mixtures"
+    return [
+        Figure("one mixture", ms["plain"], "ms", "<= 10", limit, note),
+        Figure("one mixture with gradient", ms["gradient"], "ms", "<= 30", limit, note),
+        Figure("with gradient over without", over(ms["gradient"], ms["plain"]), "times", "<= 3",
+               "a gradient by differences would take 13", note),
+    ]  # fmt: skip

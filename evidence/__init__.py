@@ -1,0 +1,1 @@
+"""Evidence: each file runs one method's own central claim. `cuvee evidence` runs them."""

@@ -1,0 +1,101 @@
+"""Every listed engine meets every check, with any number of workers."""
+
+from functools import partial
+
+import pytest
+
+from cuvee import engine
+from cuvee.core.methods import make
+from cuvee.testing.engine import CHECKS, WORKERS
+
+CASES = [(m, c, w) for m in engine.METHODS for c in CHECKS for w in WORKERS]
+
+
+def test_no_check_was_lost():
+    assert (len(CHECKS), len(WORKERS)) == (8, 3), "change this count on purpose"
+
+
+@pytest.mark.parametrize(("method", "check", "workers"), CASES)
+def test_contract(method, check, workers):
+    CHECKS[check](lambda n: make(engine.METHODS, method, "engine", workers=n), WORKERS[workers])
+
+
+def in_order(job, items, *, label):
+    for item in items:
+        yield job(item)
+
+
+def backwards(job, items, *, label):
+    yield from reversed([job(item) for item in items])
+
+
+def twice(job, items, *, label):
+    for item in items:
+        job(item)
+        yield job(item)
+
+
+def never_empty(job, items, *, label):
+    yield job(items[0])
+
+
+def swallows(job, items, *, label):
+    for item in items:
+        try:
+            yield job(item)
+        except LookupError:
+            yield None
+
+
+def all_at_once(job, items, *, label):
+    yield from [job(item) for item in items]
+
+
+def carries_on(job, items, *, label):
+    """All jobs are done, whatever the first error."""
+    error = None
+    for item in items:
+        try:
+            yield job(item)
+        except LookupError as caught:
+            error = caught
+    if error:
+        raise error
+
+
+def no_nesting():
+    state = {"busy": False}
+
+    def run(job, items, *, label):
+        assert not state["busy"]
+        state["busy"] = True
+        yield from map(job, items)
+        state["busy"] = False
+
+    return run
+
+
+FAULTS = {
+    "check_results_come_in_the_order_of_the_items": backwards,
+    "check_every_item_is_worked_on_once": twice,
+    "check_no_items_give_no_results": never_empty,
+    "check_the_first_error_comes_through": swallows,
+    "check_nothing_is_at_work_after_an_error": carries_on,
+    "check_memory_is_bounded": all_at_once,
+    "check_jobs_may_use_the_engine": no_nesting(),
+    "check_can_be_left_early": all_at_once,
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_passes_a_right_engine_and_finds_the_fault(check):
+    CHECKS[check](lambda n: in_order, 1)
+    with pytest.raises((AssertionError, IndexError)):
+        CHECKS[check](lambda n: FAULTS[check], 1)
+
+
+def test_partial_settings_are_checked():
+    from cuvee.core import CuveeError
+
+    with pytest.raises(CuveeError, match="workers must be 0"):
+        partial(make, engine.METHODS, "local", "engine")(workers=-1)
