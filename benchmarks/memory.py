@@ -126,7 +126,7 @@ def make(folder: Path, size: float) -> int:
 
 def _texts(size: float, seed: int) -> Iterator[list[str]]:
     """Batches of distinct documents: stretches of the corpora, 2.5 kB long in the mean."""
-    pool, rng = "\n".join(t for some in corpora()[0].values() for t in some), None
+    pool = "\n".join(t for some in corpora()[0].values() for t in some)
     rng = np.random.default_rng(seed)
     made = 0
     while made < size:

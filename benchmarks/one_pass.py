@@ -34,7 +34,7 @@ from cuvee.proxies.ngrams import Counter, Index
 GRAMS = ((), (1,), (1, 2), (1, 2, 3))
 KINDS = ("parquet", "jsonl", "jsonl.zst")
 TOKENS = 10_000
-SAMPLE = 40
+SAMPLE = 15
 """Every so many documents go to the slow tools."""
 
 
@@ -101,8 +101,10 @@ def _throughput(folder: Path, options: Options, origin: str) -> list[Figure]:
     )["cpu"]
     # At least: each byte comes from memory once, each token is looked up once.
     least = 1 / (probe()["copy_GB_per_s"] * 1e9) + tokens / size / probe()["lookups_M_per_s"] / 1e6
-    limit = f"limit {1e-6 / least:.0f} MB/s: each byte read, each token ({size / tokens:.1f} bytes) looked up once"
-    notes = f"{size / 1e6:.0f} MB of {origin}, 12 x {TOKENS} target tokens"
+    limit = (
+        f"limit {1e-6 / least:.0f} MB/s: bytes read, tokens of {size / tokens:.1f} bytes looked up"
+    )
+    notes = f"{size / 1e6:.0f} MB of {origin}; 12 x {TOKENS} target tokens unless named"
     return [
         *(Figure(n, v, "MB/s", "" if "only" in n else ">= 20", limit, notes)
           for n, v in wall.items()),

@@ -1,13 +1,14 @@
 """One worker against two in the pass over the sources, and what two processes would give."""
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.one_pass import TOKENS, proxy_tally
+from benchmarks.one_pass import KINDS, TOKENS, proxy_tally
 from benchmarks.shared import Figure, Options, alternating, corpora, data_of, over, targets
 from benchmarks.writers import write
 
@@ -17,34 +18,34 @@ SPIN = "import sys, numpy as np\nx = np.ones(30_000)\nfor _ in range(30_000): x 
 
 
 def run(options: Options) -> list[Figure]:
-    """Speed-up of two workers."""
+    """Speed-up of two workers, by format."""
     if (os.cpu_count() or 1) < 2:
         return [Figure("2 workers over 1", [], "times", note="There is one core only.")]
-    texts, aims = corpora()[0], targets(TOKENS)
     with tempfile.TemporaryDirectory() as folder:
-        figures = []
-        for kind in ("parquet", "jsonl", "jsonl.zst"):
-            specs = {}
-            for name, some in texts.items():
-                files = [write(Path(folder), f"{name}{i}", some, kind) for i in range(COPIES)]
-                specs[name] = [str(file) for file in files]
-            data = [data_of(specs, aims, workers) for workers in (1, 2)]
-            tally = proxy_tally(data[0])
-            jobs = {str(d.engine.workers): partial(d.survey, tally) for d in data}
-            seconds = alternating({**jobs, "alone": partial(_spin, 1), "both": partial(_spin, 2)},
-                                  options.rounds)  # fmt: skip
-            machine = [2 * r for r in over(seconds["alone"], seconds["both"])]
-            size = COPIES * sum(data_of(specs, aims).survey()[0].text_bytes) / COPIES / 1e6
-            best = sorted(machine)[len(machine) // 2]
-            figures += [
-                Figure(f"{kind}, {n} worker(s)", [size / s for s in seconds[str(n)]], "MB/s")
-                for n in (1, 2)
-            ]
-            figures.append(
-                Figure(f"{kind}, 2 workers over 1", over(seconds["1"], seconds["2"]), "times",
-                       limit=f"limit {best:.2f}: two separate processes over one, in the same rounds")
-            )  # fmt: skip
-        return figures
+        return [f for kind in KINDS for f in _one_format(Path(folder), kind, options)]
+
+
+def _one_format(folder: Path, kind: str, options: Options) -> list[Figure]:
+    texts, aims = corpora()[0], targets(TOKENS)
+    specs = {
+        name: [str(write(folder, f"{name}{i}", some, kind)) for i in range(COPIES)]
+        for name, some in texts.items()
+    }
+    one, two = (data_of(specs, aims, workers) for workers in (1, 2))
+    tally = proxy_tally(one)
+    jobs = {
+        "one": partial(one.survey, tally), "two": partial(two.survey, tally),
+        "alone": partial(_spin, 1), "both": partial(_spin, 2),
+    }  # fmt: skip
+    seconds = alternating(jobs, options.rounds)
+    size = sum(two.survey()[0].text_bytes) / 1e6
+    alone = statistics.median(2 * r for r in over(seconds["alone"], seconds["both"]))
+    limit = f"limit {alone:.2f}: two processes that share nothing, in the same rounds"
+    return [
+        Figure(f"{kind}, 1 worker", [size / s for s in seconds["one"]], "MB/s"),
+        Figure(f"{kind}, 2 workers", [size / s for s in seconds["two"]], "MB/s"),
+        Figure(f"{kind}, 2 over 1", over(seconds["one"], seconds["two"]), "times", limit=limit),
+    ]
 
 
 def _spin(processes: int) -> None:

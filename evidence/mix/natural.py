@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from evidence.tables import split_documents
 
 from cuvee import driver
 from cuvee.testing.evidence import Finding, shared_data
-from evidence.tables import split_documents
 
 ROOT = Path(__file__).parents[2]
 KEEP = {"python": 1.0, "essay": 0.5, "man_en": 0.25, "de": 0.1}

@@ -6,10 +6,10 @@ RegMix's published runs: 512 small ones to fit, 256 mixtures at 60M parameters t
 from pathlib import Path
 
 import numpy as np
+from evidence.tables import read_runs
 from scipy.stats import spearmanr
 
 from cuvee.testing.evidence import Finding, shared_data
-from evidence.tables import read_runs
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+from evidence.tables import split_documents
 
 from cuvee import driver
 from cuvee.core import Trial, stream
 from cuvee.engine.local import Local
 from cuvee.question import Question, open_question
 from cuvee.testing.evidence import Finding, shared_data
-from evidence.tables import split_documents
 
 ROOT = Path(__file__).parents[2]
 KEEP = {"es": 1.0, "de": 0.3, "fr": 0.08}

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from evidence.tables import read_runs
 
 from cuvee import mix
 from cuvee.core import Problem, Study, stream
 from cuvee.testing.evidence import Finding, shared_data
-from evidence.tables import read_runs
 
 ROOT = Path(__file__).parents[2]
 

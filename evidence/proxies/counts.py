@@ -10,13 +10,13 @@ the 44 mixtures of `counts_dev_runs.csv` (2 layers, width 64, a BPE of 2,048 tok
 from pathlib import Path
 
 import numpy as np
+from evidence.tables import read_runs, split_documents
 from scipy.stats import spearmanr
 
 from cuvee import driver
 from cuvee.engine.local import Local
 from cuvee.question import Question, open_question
 from cuvee.testing.evidence import Finding, shared_data
-from evidence.tables import read_runs, split_documents
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = 3

@@ -45,7 +45,8 @@ def test_fewer_than_no_workers(workers):
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in background
 from cuvee.engine.local import Local
 def job(i):
     print("at work", flush=True)

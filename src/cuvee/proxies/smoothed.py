@@ -164,7 +164,8 @@ class TargetModel:
     ) -> tuple[Float[np.ndarray, "groups"], Float[np.ndarray, "groups sources"]]:
         """The same, and the derivative of each group's with respect to the passages f.
 
-        Forwards through the levels: dearer than `gradient`, but for every group at once. `da` is the derivative of log a; the others are named after what they derive.
+        Forwards through the levels: dearer than `gradient`, but for every group at once. `da` is
+        the derivative of log a; the others are named after what they derive.
         """
         total = -self.tokens * np.log(smoothing.vocabulary)
         a, da = np.array([1 / smoothing.vocabulary]), np.zeros((1, len(seen.weight)))

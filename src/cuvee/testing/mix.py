@@ -2,12 +2,13 @@
 
 import pickle
 from dataclasses import fields, is_dataclass, replace
+from inspect import signature
 
 import numpy as np
 from numpy.random import default_rng
 
 from cuvee.contracts import Mixer
-from cuvee.core import Estimate, Study
+from cuvee.core import Estimate, Problem, Study
 from cuvee.testing.problems import MIXING, Planted
 
 PROBLEMS = MIXING
@@ -41,16 +42,41 @@ def check_shares_lie_on_the_simplex(mixer: Mixer, planted: Planted) -> None:
 
 
 def check_answer_obeys_the_limits(mixer: Mixer, planted: Planted) -> None:
-    """Floors, caps and fixed shares hold for the answer."""
+    """Floors, caps and fixed shares hold for the answer and each of its draws."""
     problem = planted.problem()
     k = len(problem.sources)
-    tight = replace(problem, low=np.full(k, 0.1), high=np.r_[0.25, np.full(k - 1, 0.7)])
+    tight = _within(problem, np.full(k, 0.1), np.r_[0.25, np.full(k - 1, 0.7)])
     rng, trainer, study = default_rng(0), planted.trainer(0), Study(tight)
     while trials := mixer.propose(study, rng=rng):
         study = study.record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
     answer = mixer.recommend(study, rng=rng)
-    assert (answer.mean >= tight.low - 1e-9).all()
-    assert (answer.mean <= tight.high + 1e-9).all()
+    for shares in (answer.mean, *answer.draws):
+        assert (shares >= tight.low - 1e-9).all()
+        assert (shares <= tight.high + 1e-9).all()
+
+
+def check_limits_that_leave_no_choice(mixer: Mixer, planted: Planted) -> None:
+    """Where every share is fixed, those are the answer, and of every draw."""
+    problem = planted.problem()
+    k = len(problem.sources)
+    fixed = np.arange(1.0, k + 1) / np.arange(1.0, k + 1).sum()
+    rng, trainer, study = default_rng(0), planted.trainer(0), Study(_within(problem, fixed, fixed))
+    while trials := mixer.propose(study, rng=rng):
+        study = study.record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
+    answer = mixer.recommend(study, rng=rng)
+    assert np.allclose(answer.mean, fixed)
+    assert np.allclose(answer.draws, fixed)
+
+
+def check_obeys_the_contract(mixer: Mixer, planted: Planted) -> None:
+    """Calls take and return what `Mixer` says; shares are an `Estimate` in the unit "share"."""
+    for call in ("propose", "recommend"):
+        assert list(signature(getattr(mixer, call)).parameters) == ["study", "rng"]
+    study, answer = solve(mixer, planted)
+    assert isinstance(answer, Estimate)
+    assert answer.unit == "share"
+    assert all(trial.tokens > 0 for trial in study.trials)
+    assert mixer.propose(study, rng=default_rng(9)) == ()
 
 
 def check_same_seed_gives_the_same_answer(mixer: Mixer, planted: Planted) -> None:
@@ -98,11 +124,15 @@ def check_stated_error_is_the_real_error_or_not_claimed(mixer: Mixer, planted: P
     assert 0.5 < np.sqrt(np.mean((error[claimed] / stated[claimed]) ** 2)) < 2
 
 
+def _within(problem: Problem, low: np.ndarray, high: np.ndarray) -> Problem:
+    return replace(problem, low=low, high=high)
+
+
 CHECKS = {name: check for name, check in list(globals().items()) if name.startswith("check_")}
 
 
 def check_mixer(mixer: Mixer) -> None:
     """Every check on every problem; raises AssertionError at the first that fails."""
-    for check in CHECKS.values():
+    for check in list(CHECKS.values()):
         for planted in PROBLEMS.values():
             check(mixer, planted)

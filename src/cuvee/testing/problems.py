@@ -151,5 +151,6 @@ MIXING = {
         mixed_probability, np.array([[1.0, 3.0, 4.0], [3.5, 1.0, 3.0]]), scatter=0.5
     ),
     "useless_source": Planted(power, np.array([[3.0, 0.5, -1.0], [0.5, 2.0, -1.0]]), scatter=0.2),
+    "one_good_source": Planted(exponential, np.array([[2.5, 0.2, 0.1, 0.0]]), scatter=0.2),
     "worst_target": Planted(exponential, np.array([[2.0, 0.5, 0.2], [0.3, 1.5, 0.4]]), worst=True),
 }
