@@ -47,9 +47,10 @@ def _twelve(options: Options) -> list[Figure]:
             begin = time.perf_counter()
             trials = solve(trainer, problem)[1]
             seconds.append(time.perf_counter() - begin)
+        point = Trial(problem.fit(problem.available), problem.tokens, gradient="mean")
         begin = time.perf_counter()
         for _ in range(10):
-            trainer.run(Trial(problem.fit(problem.available), 1e6, gradient=True), rng=stream(0))
+            trainer.run(point, rng=stream(0, "trial"))
         floor = (time.perf_counter() - begin) / 10 * trials
         figures.append(
             Figure(f"12 sources, {objective}", seconds, "s", "<= 5",

@@ -129,9 +129,8 @@ def _beside(few: list[str], options: Options) -> list[Figure]:
             figures.append(Figure(name, [], "MB/s", note=f"{error.name} is not installed."))
     seconds = alternating(jobs, options.rounds)
     for name, taken in seconds.items():
-        figures.append(
-            Figure(f"sample, {name}", [size / s / 1e6 for s in taken], "MB/s", note=notes)
-        )
+        rates = [size / s / 1e6 for s in taken]
+        figures.append(Figure(f"sample, {name}", rates, "MB/s", note=notes))
     for name, target in (("HashingVectorizer", ">= 5"), ("DSIR", ">= 20")):
         for ours in ("cuvee", "cuvee, 1- to 4-grams"):
             if name in seconds:

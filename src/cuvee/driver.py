@@ -98,6 +98,8 @@ class Blend:
                 folder, self.data, self.survey, self.shares.mean, self.problem.tokens,
                 format=writer, seed=int(self.recipe.settings["seed"]),
             )  # fmt: skip
+        for name, source in manifest["sources"].items():
+            source["content"] = recipe.fingerprints[f"source {name}"]
         answer = self.to_dict()
         texts = {
             "blend.json": to_json(answer),
@@ -164,7 +166,14 @@ def ask(sources: Mapping[str, Any], **settings: Any) -> Question:
 def prepare(opened: Opened) -> tuple[Trainer, Survey]:
     """The proxy, after its one pass over the sources."""
     proxy = proxies.load(opened.question.proxy)
-    return proxy.prepare(opened.data, rng=stream(opened.question.seed, "proxy"))
+    trainer, survey = proxy.prepare(opened.data, rng=stream(opened.question.seed, "proxy"))
+    for name, tokens, left_out in zip(trainer.sources, trainer.available, survey.left_out):
+        if not tokens and left_out:
+            raise CuveeError(
+                f"all documents of source {name!r} stand in a target, too: give a target of other "
+                f"text, or --target {name} to hold out a part of it."
+            )
+    return trainer, survey
 
 
 def decide(opened: Opened) -> Blend:
@@ -228,11 +237,10 @@ def trial(
 
 def try_mixtures(opened: Opened, shares: Any) -> tuple[tuple[str, ...], Estimate]:
     """Names of the targets, and losses of the given mixtures, shape (mixtures, targets)."""
-    rows = [shares] if isinstance(shares, Mapping) or np.ndim(shares) == 1 else list(shares)
+    one = isinstance(shares, Mapping) or not len(shares) or np.isscalar(shares[0])
+    rows = [shares] if one else list(shares)
     names = tuple(opened.question.sources)
     mixtures = [check_shares(row, names, f"mixture {i + 1}") for i, row in enumerate(rows)]
-    if not mixtures:
-        raise CuveeError("expected at least one mixture, got none.")
     trainer, _ = prepare(opened)
     run = partial(_run, trainer, opened.question.seed)
     trials = [Trial(row, opened.question.tokens) for row in mixtures]
@@ -258,7 +266,7 @@ def rounded(shares: Estimate, digits: int = 6) -> Estimate:
     """Shares as they are printed and written, so that what is stated is what is done."""
     center = np.round(np.asarray(shares.mean), digits)
     center[center.argmax()] += 1 - center.sum()
-    return Estimate(shares.draws, shares.unit, shares.spread, np.round(center, digits))
+    return Estimate(np.round(shares.draws, 9), shares.unit, shares.spread, np.round(center, digits))
 
 
 def _run(trainer: Trainer, seed: int, trial: Trial) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from cuvee import sources as room
 from cuvee.core import CuveeError, Limits, check_names, parse_tokens, unknown
 from cuvee.core.data import Data, Engine, Source, Units
+from cuvee.core.files import sha256
 from cuvee.core.recipe import Recipe, versions
 from cuvee.core.units import Tokenizer, Words
 from cuvee.sources.memory import Memory
@@ -111,7 +112,10 @@ def open_question(question: Question, engine: Engine) -> Opened:
     everything = [*sources.values(), *files]
     prints = list(engine(lambda s: dict(s.fingerprint()), everything, label="fingerprinting"))
     named = [f"source {n}" for n in sources] + [f"target {f.name}" for f in files]
-    recipe = Recipe(question.settings(), dict(zip(named, prints)), versions())
+    content = dict(zip(named, prints))
+    if question.tokenizer is not None:
+        content["tokenizer"] = {question.tokenizer: f"sha256:{sha256(Path(question.tokenizer))}"}
+    recipe = Recipe(question.settings(), content, versions())
     apart = tuple(Without(source, taken) for source in sources.values())
     return Opened(question, Data(apart, targets, units, engine, question.strict), recipe)
 

@@ -87,7 +87,8 @@ def _curve(facts: Facts) -> str:
     caption = (
         f"{_capital(say.goal(facts))[:-1]}, predicted in {facts.unit} for these shares and fewer "
         f"or more tokens; repeats of documents grow along. {band} "
-        "The best shares at another budget may differ."
+        "The best shares at another budget may differ. A proxy ranks mixtures better than it "
+        "tells levels: do not read off this curve what more tokens will gain."
     )
     return _figure("Budget", facts, charts.curve_chart, caption, tables.curve_table)
 
