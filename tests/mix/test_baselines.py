@@ -43,7 +43,7 @@ def test_own_share_of_targets_named_after_sources():
     assert answer("own_share", problem(("b",))) == pytest.approx([0, 1, 0])
     assert answer("own_share", problem(("a", "c"), "a=3,c=1")) == pytest.approx([0.75, 0, 0.25])
     small = answer("own_share", problem(("b",), max_epochs={"b": 0.25}))
-    assert small == pytest.approx([0.75 * 8 / 9, 0.25, 0.75 / 9])
+    assert small == pytest.approx([0.375, 0.25, 0.375])
 
 
 def losses_of(trial):
@@ -73,7 +73,7 @@ def test_own_share_of_targets_of_both_kinds():
 
 
 def test_unknown_mixer():
-    with pytest.raises(CuveeError, match="unknown mix method 'desent'. Did you mean 'descent'"):
+    with pytest.raises(CuveeError, match="unknown mix method 'desent'.* mean 'descent'"):
         mix.load("desent")
     with pytest.raises(CuveeError, match="has no 'None_'"):
         mix.load("cuvee.mix.uniform:None_")

@@ -1,5 +1,6 @@
 """Descent, against searches that know nothing of gradients."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -130,11 +131,7 @@ def test_unfinished_descent_says_so():
 
 
 def test_one_source():
-    trainer = prepare(Counts(), PROBLEMS["languages"].data())
-    planted = PROBLEMS["languages"]
-    from dataclasses import replace
-
-    alone = replace(planted, sources={"a": 1})
+    alone = replace(PROBLEMS["languages"], sources={"a": 1})
     trainer = prepare(Counts(), alone.data())
     problem = Problem.of(trainer.sources, trainer.targets, trainer.available, 1000)
     _, answer = descend(trainer, problem)

@@ -81,7 +81,7 @@ def from_scratch(trainer, trial):
 
 
 def mixing_is_punished(trainer, trial, outcome):
-    return shifted(outcome, 1 - trial.shares.max())
+    return shifted(outcome, 9 * (1 - trial.shares.max()))
 
 
 def repeats_are_praised(trainer, trial, outcome):

@@ -96,14 +96,14 @@ class Cut:
 
 
 class Tally(Protocol):
-    """A statistic that adds up: over batches, pieces and workers."""
+    """A statistic of one piece."""
 
     def add(self, cut: Cut) -> None:
         """Count some whole documents."""
         ...
 
-    def __iadd__(self, other: Any) -> Any:
-        """Add what another tally counted."""
+    def result(self) -> Any:
+        """What was counted; results of other pieces can be added to it with `+`."""
         ...
 
 
@@ -183,7 +183,7 @@ class Data:
             start: Makes an empty tally; every piece of a source fills one of its own.
 
         Returns:
-            The survey, and each source's tally.
+            The survey, and each source's sum of results.
 
         Raises:
             CuveeError: A record is no document, and `strict` was asked for.
@@ -192,25 +192,25 @@ class Data:
         lengths: list[list[np.ndarray]] = [[] for _ in self.sources]
         rejected: list[list[Reject]] = [[] for _ in self.sources]
         quarantined, left_out, sizes_ = ([0] * len(self.sources) for _ in range(3))
-        tallies: list[Any] = [start() if start else None for _ in self.sources]
+        sums: list[Any] = [start().result() if start else None for _ in self.sources]
         results = self.engine(partial(self._visit, start), jobs, label="reading sources")
-        for (i, _), (sizes, bad, out, size, tally) in zip(jobs, results):
+        for (i, _), (sizes, bad, out, size, result) in zip(jobs, results):
             lengths[i].append(sizes)
             quarantined[i] += len(bad)
             rejected[i].extend(bad[: MOST_REJECTS - len(rejected[i])])
             left_out[i] += out
             sizes_[i] += size
-            if tally is not None:
-                tallies[i] += tally
+            if start is not None:
+                sums[i] = sums[i] + result
         survey = Survey(
             tuple(map(tuple, lengths)), tuple(map(tuple, rejected)), tuple(quarantined),
             tuple(left_out), tuple(sizes_),
         )  # fmt: skip
-        return survey, tallies
+        return survey, sums
 
     def _visit(
         self, start: Callable[[], Tally] | None, job: tuple[int, Piece]
-    ) -> tuple[np.ndarray, list[Reject], int, int, Tally | None]:
+    ) -> tuple[np.ndarray, list[Reject], int, int, Any]:
         i, piece = job
         sizes: list[np.ndarray] = [np.zeros(0, np.uint32)]
         bad: list[Reject] = []
@@ -224,7 +224,7 @@ class Data:
                 sizes.append(np.diff(cut.offsets).astype(np.uint32))
                 if tally is not None:
                     tally.add(cut)
-        return np.concatenate(sizes), bad, left_out, size, tally
+        return np.concatenate(sizes), bad, left_out, size, None if tally is None else tally.result()
 
 
 def text_bytes(text: "pa.LargeStringArray") -> int:

@@ -63,8 +63,8 @@ class Counts:
         chain: tuple[Pattern, ...] = tuple(tuple(range(1, m)) for m in range(1, self.order + 1))
         cuts = [_cut_all(data.units, target) for target in data.targets]
         index = Index(*_joined(cuts), chain)
-        survey, counters = data.survey(lambda: Counter(index))
-        counts = tables(counters, chain)
+        survey, counted = data.survey(lambda: Counter(index))
+        counts = tables(counted, chain)
         models, resamples, start = [], [], 0
         for cut in cuts:
             where = slice(start, start + len(cut.ids))

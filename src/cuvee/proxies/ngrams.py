@@ -29,9 +29,11 @@ the empty context, the targets' own events start at 2.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from cuvee.core.data import Cut
 from cuvee.core.errors import CuveeError
@@ -46,10 +48,32 @@ BLOCK_UNITS = 1 << 17
 _HALF = np.uint64(32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """Counts by pattern, as sparse rows of shape (1, ids). They add up over pieces and workers.
+
+    Args:
+        events: Occurrences of each event.
+        documents: Documents that hold it.
+        contexts: Occurrences of each context.
+    """
+
+    events: dict[Pattern, csr_array]
+    documents: dict[Pattern, csr_array]
+    contexts: dict[Pattern, csr_array]
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(
+            {p: row + other.events[p] for p, row in self.events.items()},
+            {p: row + other.documents[p] for p, row in self.documents.items()},
+            {p: row + other.contexts[p] for p, row in self.contexts.items()},
+        )
+
+
 class Counter:
     """How often the events and contexts of an index occurred.
 
-    Those of batches, pieces or workers add up with ``+=``; one thread at a time may add.
+    One thread at a time may add.
     """
 
     def __init__(self, index: Index) -> None:
@@ -111,15 +135,14 @@ class Counter:
         contexts[START] = self._n_start[pattern]
         return contexts
 
-    def __iadd__(self, other: Counter) -> Counter:
-        for pattern, tally in other._events.items():
-            self._events[pattern] += tally
-            self._documents[pattern] += other._documents[pattern]
-        for pattern, tally in other._last.items():
-            self._last[pattern] += tally
-            self._n_start[pattern] += other._n_start[pattern]
-        self.n_units += other.n_units
-        return self
+    def result(self) -> Counted:
+        """What was counted, without the many n-grams that did not occur."""
+        patterns = self._index.patterns
+        return Counted(
+            {p: csr_array(self.events(p)[None]) for p in patterns},
+            {p: csr_array(self.documents(p)[None]) for p in patterns},
+            {p: csr_array(self.contexts(p)[None]) for p in patterns},
+        )
 
     def _add_edges(self, pattern: Pattern, n_start: int, last: NDArray[np.int32]) -> None:
         """Note how contexts differ from the parent's events, at document edges.

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
-from cuvee.proxies.ngrams import Counter, Index, Pattern
+from cuvee.proxies.ngrams import Counted, Index, Pattern
 
 FLOOR = 1e-3
 """Tokens that even a source of no share counts for, so that its gradient is alive."""
@@ -201,17 +201,17 @@ class Tables:
     contexts: csr_array
 
 
-def tables(counters: list[Counter], chain: tuple[Pattern, ...]) -> dict[Pattern, Tables]:
-    """The counters of all sources side by side."""
+def tables(counted: list[Counted], chain: tuple[Pattern, ...]) -> dict[Pattern, Tables]:
+    """The counts of all sources side by side."""
 
-    def beside(arrays: list[np.ndarray]) -> csr_array:
-        return csr_array(np.stack(arrays, axis=1).astype(float))
+    def beside(rows: list[csr_array]) -> csr_array:
+        return csr_array(vstack(rows).T.tocsr().astype(float))
 
     return {
         p: Tables(
-            beside([c.events(p) for c in counters]),
-            beside([c.documents(p) for c in counters]),
-            beside([c.contexts(p) for c in counters]),
+            beside([c.events[p] for c in counted]),
+            beside([c.documents[p] for c in counted]),
+            beside([c.contexts[p] for c in counted]),
         )
         for p in chain
     }

@@ -99,7 +99,3 @@ class Occurrences:
             self._totals += np.bincount(waiting, minlength=self._totals.size)
             self._totals[UNKNOWN] = 0
         return self._totals
-
-    def __iadd__(self, other: Occurrences) -> Occurrences:
-        self._totals += other.totals()
-        return self
