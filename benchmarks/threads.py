@@ -12,7 +12,7 @@ from benchmarks.one_pass import KINDS, TOKENS, proxy_tally
 from benchmarks.shared import Figure, Options, alternating, corpora, data_of, over, targets
 from benchmarks.writers import write
 
-COPIES = 3
+COPIES = 2
 """Files of each kind of text, so that there is work enough to share."""
 SPIN = "import sys, numpy as np\nx = np.ones(30_000)\nfor _ in range(30_000): x * x"
 

@@ -110,6 +110,7 @@ class Blend:
         for name, content in texts.items():
             if content:
                 write_whole(folder / name, partial(_put, content))
+        self.study.save(folder / "trials.parquet")
         export.finish(folder, manifest)
         return manifest
 
@@ -168,7 +169,9 @@ def prepare(opened: Opened) -> tuple[Trainer, Survey]:
     proxy = proxies.load(opened.question.proxy)
     trainer, survey = proxy.prepare(opened.data, rng=stream(opened.question.seed, "proxy"))
     for name, tokens, left_out in zip(trainer.sources, trainer.available, survey.left_out):
-        if not tokens and left_out:
+        if not tokens and not left_out:
+            raise CuveeError(f"source {name!r} holds no tokens: remove it or check its files.")
+        if not tokens:
             raise CuveeError(
                 f"all documents of source {name!r} stand in a target, too: give a target of other "
                 f"text, or --target {name} to hold out a part of it."
@@ -191,7 +194,8 @@ def decide(opened: Opened) -> Blend:
     for name in BASELINES:
         other = mix.load(name)
         known = explore(problem, trainer, other, question.seed, opened.data.engine)
-        found = other.recommend(known, rng=stream(question.seed, "recommend", name))
+        # Rounded like the answer, or two equal mixtures would differ by the rounding.
+        found = rounded(other.recommend(known, rng=stream(question.seed, "recommend", name)))
         rivals[name] = Rival(found, forecast(found.mean))
     score = problem.objective.score
     curve = [forecast(shares.mean, scale).map(score, "nats per token") for scale in CURVE]

@@ -16,7 +16,7 @@ from cuvee.engine.local import Local
 from cuvee.testing.proxies import Texts, language, serial
 
 JSONL, PARQUET = export.load("jsonl.zst"), export.load("parquet")
-TOKENS = 12_000
+TOKENS = 30_000
 
 
 def tokens_of(text):
@@ -34,7 +34,7 @@ def test_documents_are_the_sources_own(tmp_path):
     cut = Counter()
     for row in rows:
         assert list(row) == ["id", "text", "source", "tokens"]
-        name, document, *epoch = row["id"].split("/")
+        name, document, *_ = row["id"].split("/")
         assert name == row["source"]
         whole = texts[name][int(document)]
         assert whole.startswith(row["text"])
@@ -80,7 +80,7 @@ def test_shares_are_met_to_a_thousandth(tmp_path):
     parts = tuple(
         Texts(name, language(i, n, 5) * times)
         for i, (name, n, times) in enumerate(
-            [("web", 1500, 12), ("code", 1500, 6), ("books", 900, 1)]
+            [("web", 1500, 12), ("code", 1500, 6), ("books", 700, 1)]
         )
     )
     question = Data(parts, (), Words(), Local())
@@ -109,8 +109,8 @@ def test_any_stretch_has_the_shares(tmp_path):
 @pytest.mark.parametrize("format", export.METHODS)
 def test_same_bytes_whoever_writes_and_however_often(tmp_path, format):
     trees = []
-    for i, (engine, piece) in enumerate([(serial, 60), (serial, 60), (Local(1), 60),
-                                         (Local(3), 60), (Local(3), 13), (serial, 10**9)]):  # fmt: skip
+    engines = [(serial, 60), (serial, 60), (Local(1), 60), (Local(3), 60), (Local(3), 13)]
+    for i, (engine, piece) in enumerate([*engines, (serial, 10**9)]):
         out = tmp_path / str(i)
         write(out, data(engine, piece=piece), TOKENS, export.load(format), shard_bytes=9000)
         trees.append({k: v for k, v in tree(out).items() if k.startswith("data/")})
@@ -122,7 +122,7 @@ def test_spill_files_may_be_many(tmp_path, monkeypatch):
     write(tmp_path / "one", data(), TOKENS, JSONL)
     monkeypatch.setattr("cuvee.export.write.SPILL_BYTES", 500)
     write(tmp_path / "many", data(), TOKENS, JSONL)
-    assert len(list((tmp_path / "many" / ".cuvee" / "spill").glob("*.arrow"))) > 50
+    assert len(list((tmp_path / "many" / ".cuvee" / "spill").glob("*.arrow"))) > 30
     assert read_jsonl(tmp_path / "one") == read_jsonl(tmp_path / "many")
 
 

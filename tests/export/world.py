@@ -39,12 +39,9 @@ def data(engine=serial, **size) -> Data:
 
 
 def write(out: Path, question: Data, tokens: int, format, shares=SHARES, **settings):
-    """Write a dataset the short way; its manifest, and its documents in order."""
+    """Write a dataset the short way; its manifest."""
     survey, _ = question.survey()
-    manifest = write_dataset(
-        out, question, survey, shares, tokens, format=format, seed=0, **settings
-    )
-    return manifest
+    return write_dataset(out, question, survey, shares, tokens, format=format, seed=0, **settings)
 
 
 def read_jsonl(out: Path) -> list[dict]:

@@ -73,7 +73,7 @@ def test_own_share_of_targets_of_both_kinds():
 
 
 def test_unknown_mixer():
-    with pytest.raises(CuveeError, match="unknown mix method 'desent'.* mean 'descent'"):
+    with pytest.raises(CuveeError, match=r"unknown mix method 'desent'.* mean 'descent'"):
         mix.load("desent")
     with pytest.raises(CuveeError, match="has no 'None_'"):
         mix.load("cuvee.mix.uniform:None_")

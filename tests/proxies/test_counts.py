@@ -125,5 +125,5 @@ def test_settings_that_are_none(settings_):
 def test_unknown_settings_name_the_nearest():
     with pytest.raises(CuveeError, match="unknown setting of proxies/counts 'ordr'"):
         proxies.load("counts", ordr=3)
-    with pytest.raises(CuveeError, match="unknown proxies method 'count'.* mean 'counts'"):
+    with pytest.raises(CuveeError, match=r"unknown proxies method 'count'.* mean 'counts'"):
         proxies.load("count")

@@ -37,7 +37,10 @@ def rerun(options: argparse.Namespace) -> None:
     recipe = Recipe.load(Path(options.recipe))
     settings = dict(recipe.settings)
     format = settings.pop("format", "parquet")
-    for name, spec in settings.get("sources", {}).items():
+    sources = settings.get("sources")
+    if not isinstance(sources, dict):
+        raise CuveeError(f"{options.recipe} is not a recipe.json that cuvee wrote: no sources.")
+    for name, spec in sources.items():
         if spec is None:
             raise CuveeError(
                 f"source {name!r} of the recipe lived in memory and cannot be read again: "
@@ -114,16 +117,20 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            header, rows = list(reader.fieldnames or ()), list(reader)
     except OSError as error:
         raise CuveeError(f"cannot read {path}: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise CuveeError(f"{path} is not a CSV file in UTF-8: {error}.") from error
     if not rows:
         raise CuveeError(f"{path} has no rows: expected a header share/<source>,... and mixtures.")
+    for column in header:
+        if header.count(column) > 1:
+            raise CuveeError(f"{path}: two columns are called {column!r}.")
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            raise CuveeError(f"{path}, line {number}: expected {len(rows[0])} values.")
+            raise CuveeError(f"{path}, line {number}: expected {len(header)} values.")
     return rows
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from cuvee import __version__
 
@@ -45,9 +45,17 @@ Needs a checkout of the repository, which has the folder evidence/.
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all other errors are said."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with status 2."""
+        self.exit(2, f"cuvee: {message}; see {self.prog} --help.\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cuvee", description="Turns many data sources into the training set a budget deserves."
     )
     parser.add_argument("--version", action="version", version=f"cuvee {__version__}")

@@ -28,6 +28,8 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK | os.X_OK):
             raise PermissionError
+        # A run that was killed in its first moments leaves this, and nothing else.
+        (out / ".recipe.json.tmp").unlink(missing_ok=True)
         found = sorted(entry.name for entry in out.iterdir())
     if not found:
         return out
@@ -48,7 +50,8 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
-    """The manifest of a finished dataset."""
+    """The manifest of a finished dataset; what was temporary is dropped if it is still there."""
+    shutil.rmtree(out / ".cuvee", ignore_errors=True)
     return orjson.loads((out / "manifest.json").read_bytes())
 
 
