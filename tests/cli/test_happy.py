@@ -307,10 +307,10 @@ def test_ctrl_c(world):
     """Exit status 130, one line; what was begun is finished by --resume, to the same bytes."""
     for name in ("web", "code"):
         (world / name).mkdir()
-        for i in range(2500):
+        for i in range(1200):
             text = " ".join(language(1 if name == "web" else 2, 300, 0)[i % 290 : i % 290 + 9])
             (world / name / f"{i}.txt").write_text(f"{text} {i}")
-    words = ["blend", "web=web", "code=code", "--target", "val.jsonl", "--budget", "1M",
+    words = ["blend", "web=web", "code=code", "--target", "val.jsonl", "--budget", "400k",
              "--max-epochs", "inf"]  # fmt: skip
     process = start(*words, "--out", "mixed", cwd=world)
     deadline = time.monotonic() + 60

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,8 +12,10 @@ from tests.export.world import NAMES, SHARES, data, read_jsonl, sources, tree, w
 from cuvee import export
 from cuvee.core import CuveeError
 from cuvee.core.data import Data
+from cuvee.core.files import explained
 from cuvee.core.units import Words
 from cuvee.engine.local import Local
+from cuvee.testing.export import table
 from cuvee.testing.proxies import Texts, language, serial
 
 JSONL, PARQUET = export.load("jsonl.zst"), export.load("parquet")
@@ -162,3 +165,12 @@ def test_source_that_changes_in_between_is_refused(tmp_path, change):
             tmp_path, Data((changed, *question.sources[1:]), (), Words(), serial), survey, SHARES,
             TOKENS, format=JSONL, seed=0,
         )  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("format", export.METHODS)
+def test_full_disk_is_told_as_such_by_every_library(format):
+    """Arrow and zstandard raise errors of their own; the number in them must survive."""
+    place = Path("/dev/full")
+    with pytest.raises(CuveeError, match="no space is left"), explained(place):
+        export.load(format).write(table(["text " * 9] * 30_000), place)

@@ -31,6 +31,7 @@ class JsonlZst:
     def write(self, table: "pa.Table", path: Path) -> None:
         """One shard."""
         compressor = zstandard.ZstdCompressor(level=self.level)
-        with path.open("wb") as raw, compressor.stream_writer(raw) as file:
+        # closefd=False: zstandard loses the error of a full disk when it closes a file itself.
+        with path.open("wb") as raw, compressor.stream_writer(raw, closefd=False) as file:
             for batch in table.to_batches(max_chunksize=1000):
                 file.write(b"".join(orjson.dumps(row) + b"\n" for row in batch.to_pylist()))

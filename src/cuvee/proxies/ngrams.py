@@ -37,7 +37,7 @@ from scipy.sparse import csr_array
 
 from cuvee.core.data import Cut
 from cuvee.core.errors import CuveeError
-from cuvee.proxies.tables import FIRST_ID, START, UNKNOWN, KeyTable, Occurrences
+from cuvee.proxies.tables import FIRST_ID, START, UNKNOWN, KeyTable
 
 Pattern = tuple[int, ...]
 
@@ -73,15 +73,16 @@ class Counted:
 class Counter:
     """How often the events and contexts of an index occurred.
 
-    One thread at a time may add.
+    One thread at a time may add. Everything is done by sorts, takes and comparisons: unlike
+    `bincount`, `repeat` and `add.at` they let other threads count meanwhile.
     """
 
     def __init__(self, index: Index) -> None:
         self._index = index
         sizes = {pattern: len(table) for pattern, table in index.tables.items()}
-        self._events = {p: Occurrences(size) for p, size in sizes.items()}
-        self._documents = {p: Occurrences(size) for p, size in sizes.items()}
-        self._last = {p: Occurrences(sizes[parent(p)]) for p in sizes if p}
+        self._events = {p: np.zeros(size, np.int64) for p, size in sizes.items()}
+        self._documents = {p: np.zeros(size, np.int64) for p, size in sizes.items()}
+        self._last = {p: np.zeros(sizes[parent(p)], np.int64) for p in sizes if p}
         self._n_start = dict.fromkeys(self._last, 0)
         self.n_units = 0
 
@@ -90,7 +91,7 @@ class Counter:
         index, hashes = self._index, cut.ids
         edges = {p: _edges(cut.offsets, p[0]) for p in index.tables if p}
         tails = {p: np.full(p[0], START, dtype=np.int32) for p in edges}
-        document = np.repeat(np.arange(cut.offsets.size - 1), np.diff(cut.offsets))
+        document = _documents(cut.offsets)
         pairs: dict[Pattern, list[NDArray[np.int64]]] = {p: [] for p in index.tables}
         for begin in range(0, hashes.size, BLOCK_UNITS):
             block = hashes[begin : begin + BLOCK_UNITS]
@@ -105,33 +106,36 @@ class Counter:
                     sieve = ids.get(pattern[:-1], ids[()])
                     kept = np.flatnonzero((context != UNKNOWN) & (sieve != UNKNOWN))
                     found = table.find(_pair(context.take(kept), ids[()].take(kept)))
+                    known = np.flatnonzero(found != UNKNOWN)
+                    found, known = found.take(known), kept.take(known)
                     ids[pattern] = np.zeros(block.size, dtype=np.int32)
-                    ids[pattern][kept] = found
+                    ids[pattern][known] = found
                 else:
-                    found = ids[pattern] = table.find(block)
-                self._events[pattern].add(found)
-                known = np.flatnonzero(ids[pattern])
-                pairs[pattern].append(
-                    (ids[pattern].take(known).astype(np.int64) << 32)
-                    | document[begin : begin + BLOCK_UNITS].take(known)
-                )
+                    ids[pattern] = table.find(block)
+                    known = np.flatnonzero(ids[pattern] != UNKNOWN)
+                    found = ids[pattern].take(known)
+                where = document[begin : begin + BLOCK_UNITS].take(known)
+                pairs[pattern].append((found.astype(np.int64) << 32) | where)
         for pattern, found in pairs.items():
-            self._documents[pattern].add(_distinct(found))
+            which, events, documents = _runs(found)
+            self._events[pattern][which] += events
+            self._documents[pattern][which] += documents
         self.n_units += hashes.size
 
     def events(self, pattern: Pattern) -> NDArray[np.int64]:
-        """Counter by event id; ids 0 and 1 stay at 0."""
-        return self._events[pattern].totals()
+        """Occurrences by event id; ids 0 and 1 stay at 0."""
+        return self._events[pattern]
 
     def documents(self, pattern: Pattern) -> NDArray[np.int64]:
         """How many documents hold each event, by event id."""
-        return self._documents[pattern].totals()
+        return self._documents[pattern]
 
     def contexts(self, pattern: Pattern) -> NDArray[np.int64]:
-        """Counter by context id: the positions at which the context held."""
+        """Occurrences by context id: the positions at which the context held."""
         if not pattern:
             return np.array([0, self.n_units])
-        contexts = self.events(parent(pattern)) - self._last[pattern].totals()
+        contexts = self._events[parent(pattern)] - self._last[pattern]
+        contexts[UNKNOWN] = 0
         contexts[START] = self._n_start[pattern]
         return contexts
 
@@ -151,7 +155,8 @@ class Counter:
         after them to be the context of; as many units at the start of documents,
         `n_start`, have a context that is no event.
         """
-        self._last[pattern].add(last)
+        which, count, _ = _runs([last.astype(np.int64) << 32])
+        self._last[pattern][which] += count
         self._n_start[pattern] += n_start
 
 
@@ -244,12 +249,30 @@ def _shift(
     return shifted, tail
 
 
-def _distinct(pairs: list[NDArray[np.int64]]) -> NDArray[np.int32]:
-    """The id of each distinct (id, document) pair. Sorting is vectorised: 3 ns a pair."""
+def _documents(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which document each unit belongs to."""
+    starts, many = np.unique(offsets[1:-1], return_counts=True)
+    steps = np.zeros(int(offsets[-1]) + 1, np.int64)
+    steps[starts] = many  # several, where documents without units stand before
+    return np.cumsum(steps)[:-1]
+
+
+def _runs(
+    pairs: list[NDArray[np.int64]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct ids, how often each occurs, and in how many documents.
+
+    A pair has an id in its high half and a document in its low one. Sorting is vectorised: 3 ns a
+    pair.
+    """
     joined = np.sort(np.concatenate([np.zeros(0, np.int64), *pairs]))
-    last = np.ones(joined.size, dtype=bool)
-    np.not_equal(joined[1:], joined[:-1], out=last[:-1])
-    return (joined[last] >> 32).astype(np.int32)
+    ids = joined >> 32
+    last, new = np.ones(joined.size, dtype=bool), np.ones(joined.size, dtype=bool)
+    np.not_equal(ids[1:], ids[:-1], out=last[:-1])
+    np.not_equal(joined[1:], joined[:-1], out=new[1:])
+    ends = np.flatnonzero(last)
+    documents = np.cumsum(new).take(ends)
+    return ids.take(ends), np.diff(ends, prepend=-1), np.diff(documents, prepend=0)
 
 
 def _pair(context: NDArray[np.int32], unit: NDArray[np.int32]) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""Numbering keys, and counting numbers, in bulk."""
+"""Numbering keys in bulk."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 # Ids below FIRST_ID are reserved; see `ngrams` for what they mean.
 UNKNOWN, START, FIRST_ID = 0, 1, 2
-
-MIN_WAITING = 1 << 16
 
 _FACTOR_1 = np.uint64(0x9E3779B97F4A7C15)
 _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9)
@@ -69,33 +67,3 @@ class KeyTable:
             again = np.flatnonzero((self.keys.take(found) != keys) & (found != UNKNOWN))
             at, keys, slots = at.take(again), keys.take(again), slots.take(again)
         return ids
-
-
-class Occurrences:
-    """Occurrences of ids, added up many at a time.
-
-    Ids wait until they outnumber the counters, so that one `bincount` over all
-    counters is well spent. (`np.add.at` needs no waiting and is as fast, but
-    holds the GIL, which threads that count at the same time would fight for.)
-    """
-
-    def __init__(self, size: int) -> None:
-        self._totals = np.zeros(size, dtype=np.int64)
-        self._waiting: list[NDArray[np.int32]] = []
-        self._n_waiting = 0
-
-    def add(self, ids: NDArray[np.int32]) -> None:
-        """Count every id but UNKNOWN. `ids` must not change afterwards."""
-        self._waiting.append(ids)
-        self._n_waiting += ids.size
-        if self._n_waiting >= max(self._totals.size, MIN_WAITING):
-            self.totals()
-
-    def totals(self) -> NDArray[np.int64]:
-        """Occurrences by id, all added until now; do not write to it."""
-        if self._waiting:
-            waiting = np.concatenate(self._waiting)
-            self._waiting, self._n_waiting = [], 0
-            self._totals += np.bincount(waiting, minlength=self._totals.size)
-            self._totals[UNKNOWN] = 0
-        return self._totals

@@ -71,9 +71,11 @@ def check_nothing_is_at_work_after_an_error(make: Make, workers: int) -> None:
         list(make(workers)(job, range(50), label="until it breaks"))
     except LookupError:
         count = len(begun)
-        assert len(ended) == count - 1, "jobs were still at work"
-        time.sleep(0.05)
-        assert len(begun) == count, "jobs were begun after the error"
+    else:
+        raise AssertionError("the error of a job was lost")
+    assert len(ended) == count - 1, "jobs were still at work"
+    time.sleep(0.05)
+    assert len(begun) == count, "jobs were begun after the error"
     assert count < 40, "the rest was not called off"
 
 

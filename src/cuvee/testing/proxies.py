@@ -213,6 +213,7 @@ def check_gradient_is_the_slope(proxy: Proxy, planted: Planted) -> None:
         if mean.gradient is None:
             assert drawn.gradient is None
             return
+        assert drawn.gradient is not None
         assert np.allclose(mean.gradient, drawn.gradient, rtol=1e-9, atol=1e-12)
         assert np.allclose(mean.losses.mean, run(trainer, shares, tokens).losses.mean)
         h = 1e-5
