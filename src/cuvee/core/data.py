@@ -128,9 +128,12 @@ class Engine(Protocol):
     """Where jobs run."""
 
     def __call__(
-        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str
+        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str, holds: int = 0
     ) -> Iterator[Result]:
-        """Results of `job(item)` in the order of the items, whatever the number of workers."""
+        """Results of `job(item)` in the order of the items, whatever the number of workers.
+
+        `holds` is about how many bytes one job keeps in memory.
+        """
         ...
 
 

@@ -33,6 +33,10 @@ class Trial:
     after: "Trial | None" = None
     gradient: Literal["none", "mean", "draws"] = "none"
 
+    def __post_init__(self) -> None:
+        if self.gradient not in ("none", "mean", "draws"):
+            raise CuveeError(f"gradient must be none, mean or draws, got {self.gradient!r}.")
+
     def seen(self) -> Float[np.ndarray, "sources"]:
         """Tokens seen of each source when this run ends, earlier runs of its chain included."""
         here = np.asarray(self.shares) * self.tokens

@@ -37,17 +37,19 @@ class Local:
     Args:
         workers: Threads; all cores by default.
         progress: Called in the caller's thread after each job.
+        memory: Bytes that all jobs together may hold; fewer run at a time if they hold much.
     """
 
     workers: int = 0
     progress: Progress = field(default=silent)
+    memory: int = 2 * 2**30
 
     def __post_init__(self) -> None:
         if self.workers < 0:
             raise CuveeError(f"workers must be 0 (all cores) or more, got {self.workers}.")
 
     def __call__(
-        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str
+        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str, holds: int = 0
     ) -> Iterator[Result]:
         """Results in the order of the items.
 
@@ -55,7 +57,8 @@ class Local:
         first error stops the rest, and comes when nothing is at work any more: whoever tries
         again meets no leftover. Ctrl-C waits for nobody.
         """
-        workers = min(self.workers or os.cpu_count() or 1, len(items))
+        room = max(1, self.memory // holds) if holds else len(items)
+        workers = min(self.workers or os.cpu_count() or 1, room, len(items))
         self.progress(label, 0, len(items))
         tasks: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         results: queue.SimpleQueue[tuple[int, Any, BaseException | None]] = queue.SimpleQueue()

@@ -53,21 +53,26 @@ def draw(lengths: Int[np.ndarray, "documents"], asked: int, name: str, seed: int
         name: Of the source: each has its own random stream.
         seed: The user's.
     """
-    lengths = np.asarray(lengths, dtype=np.int64)
-    total = int(lengths.sum())
+    total = int(lengths.sum(dtype=np.int64))
     if asked > 0 and total == 0:
         raise CuveeError(f"source {name!r} holds no tokens, but {asked} are asked of it.")
     epochs = -(-asked // total) if asked else 0
-    filled = np.flatnonzero(lengths)
-    orders = [stream(seed, "draw", name, e).permutation(filled) for e in range(epochs)]
-    row = np.concatenate([np.zeros(0, np.int64), *orders]).astype(np.int64)
-    epoch = np.repeat(np.arange(epochs), len(filled))
-    end = np.cumsum(lengths[row])
-    last = int(np.searchsorted(end, asked)) + 1 if asked else 0
-    row, epoch, end = row[:last], epoch[:last], end[:last]
-    start = end - lengths[row]
-    take = np.minimum(lengths[row], asked - start)
+    # 32 bits where they do: this is the only place that holds more of a document than its length.
+    filled = np.flatnonzero(lengths).astype(np.uint32)
+    parts = [_first(stream(seed, "draw", name, e).permutation(filled), lengths, asked - e * total)
+             for e in range(epochs)]  # fmt: skip
+    row = np.concatenate([np.zeros(0, np.uint32), *parts])
+    epoch = np.repeat(np.arange(epochs, dtype=np.uint32), [len(part) for part in parts])
+    size = lengths[row]
+    start = np.cumsum(size, dtype=np.int64) - size
+    take = np.minimum(size, asked - start)
     place = (start + take / 2) / max(asked, 1)
     order = np.argsort(row, kind="stable")
-    columns = (row, epoch, take, take < lengths[row], place)
+    columns = (row, epoch, take, take < size, place)
     return Draw(asked, *(column[order] for column in columns))
+
+
+def _first(order: np.ndarray, lengths: np.ndarray, asked: int) -> np.ndarray:
+    """The first documents of an order that hold so many tokens; all if they hold fewer."""
+    end = np.cumsum(lengths[order], dtype=np.int64)
+    return order[: int(np.searchsorted(end, asked)) + 1].copy()

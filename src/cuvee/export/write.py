@@ -107,7 +107,8 @@ def write_dataset(
     for folder in (job.spill, out / "data"):
         folder.mkdir(parents=True, exist_ok=True)
     chunks = [c for found in _spill_all(job) for c in found]
-    results = data.engine(partial(_gather, job, chunks), range(job.shards), label="writing shards")
+    gather = partial(_gather, job, chunks)
+    results = data.engine(gather, range(job.shards), label="writing shards", holds=4 * shard_bytes)
     return _manifest(job, list(results))
 
 
@@ -118,7 +119,8 @@ def _spill_all(job: Job) -> Iterator[list[tuple[int, str]]]:
         for j, (piece, sizes) in enumerate(zip(source.pieces(), lengths)):
             items.append((i, j, piece, first, len(sizes)))
             first += len(sizes)
-    return job.data.engine(partial(_spill, job), items, label="drawing documents")
+    label, holds = "drawing documents", 4 * SPILL_BYTES  # read, taken, sorted, written
+    return job.data.engine(partial(_spill, job), items, label=label, holds=holds)
 
 
 def _spill(job: Job, item: tuple[int, int, Piece, int, int]) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from cuvee.core.data import Batch, Piece
 from cuvee.sources.arrays import array_batches
-from cuvee.sources.files import BLOCK, PIECE, ranges, reading, size
+from cuvee.sources.files import BLOCK, BOM, PIECE, is_compressed, ranges, reading, size
 from cuvee.sources.lines import piece_blocks
 
 EXPECTED = "a text file"
@@ -59,7 +59,15 @@ def _documents(paths: tuple[str, ...], piece: Piece) -> Iterator[tuple[str, byte
         yield from _cut(piece)
         return
     for path in paths[piece.start : piece.stop]:
-        yield from _cut(Piece(path, 0, size(path)))
+        if is_compressed(path):
+            yield from _cut(Piece(path, 0, size(path)))
+            continue
+        with reading(path, EXPECTED), open(path, "rb") as file:  # noqa: PTH123 - thousands of them
+            whole = file.read(LONGEST + 1)
+        if len(whole) > LONGEST:
+            yield from _cut(Piece(path, 0, size(path)))
+        elif text := whole.removeprefix(BOM):
+            yield path, text
 
 
 def _cut(piece: Piece) -> Iterator[tuple[str, bytes]]:

@@ -60,7 +60,9 @@ class Texts:
         return {"texts": blake2b(repr(self.texts).encode(), digest_size=16).hexdigest()}
 
 
-def serial(job: Callable[[Any], Any], items: Sequence[Any], *, label: str) -> Iterator[Any]:
+def serial(
+    job: Callable[[Any], Any], items: Sequence[Any], *, label: str, holds: int = 0
+) -> Iterator[Any]:
     """An engine that does one thing after another."""
     return map(job, items)
 
