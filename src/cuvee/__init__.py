@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cuvee.answer import Blend
     from cuvee.core import CuveeError, Estimate
-    from cuvee.driver import Blend, blend, trial
+    from cuvee.driver import blend, trial
 
 __version__ = "0.1.0"
 
 _VERBS = {
-    "Blend": "cuvee.driver",
+    "Blend": "cuvee.answer",
     "CuveeError": "cuvee.core",
     "Estimate": "cuvee.core",
     "blend": "cuvee.driver",

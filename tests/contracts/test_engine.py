@@ -12,7 +12,7 @@ CASES = [(m, c, w) for m in engine.METHODS for c in CHECKS for w in WORKERS]
 
 
 def test_no_check_was_lost():
-    assert (len(CHECKS), len(WORKERS)) == (8, 3), "change this count on purpose"
+    assert (len(CHECKS), len(WORKERS)) == (9, 3), "change this count on purpose"
 
 
 @pytest.mark.parametrize(("method", "check", "workers"), CASES)
@@ -20,26 +20,26 @@ def test_contract(method, check, workers):
     CHECKS[check](lambda n: make(engine.METHODS, method, "engine", workers=n), WORKERS[workers])
 
 
-def in_order(job, items, *, label):
+def in_order(job, items, *, label, holds=0):
     for item in items:
         yield job(item)
 
 
-def backwards(job, items, *, label):
+def backwards(job, items, *, label, holds=0):
     yield from reversed([job(item) for item in items])
 
 
-def twice(job, items, *, label):
+def twice(job, items, *, label, holds=0):
     for item in items:
         job(item)
         yield job(item)
 
 
-def never_empty(job, items, *, label):
+def never_empty(job, items, *, label, holds=0):
     yield job(items[0])
 
 
-def swallows(job, items, *, label):
+def swallows(job, items, *, label, holds=0):
     for item in items:
         try:
             yield job(item)
@@ -47,11 +47,11 @@ def swallows(job, items, *, label):
             yield None
 
 
-def all_at_once(job, items, *, label):
+def all_at_once(job, items, *, label, holds=0):
     yield from [job(item) for item in items]
 
 
-def carries_on(job, items, *, label):
+def carries_on(job, items, *, label, holds=0):
     """All jobs are done, whatever the first error."""
     error = None
     for item in items:
@@ -63,10 +63,14 @@ def carries_on(job, items, *, label):
         raise error
 
 
+def refuses_large(job, items, *, label, holds=0):
+    yield from map(job, items if holds < 10**9 else [])
+
+
 def no_nesting():
     state = {"busy": False}
 
-    def run(job, items, *, label):
+    def run(job, items, *, label, holds=0):
         assert not state["busy"]
         state["busy"] = True
         yield from map(job, items)
@@ -83,6 +87,7 @@ FAULTS = {
     "check_nothing_is_at_work_after_an_error": carries_on,
     "check_memory_is_bounded": all_at_once,
     "check_jobs_may_use_the_engine": no_nesting(),
+    "check_large_jobs_are_done_all_the_same": refuses_large,
     "check_can_be_left_early": all_at_once,
 }
 

@@ -28,6 +28,23 @@ def test_jobs_run_at_the_same_time():
     list(Local(3)(lambda i: barrier.wait(), range(3), label="meet"))
 
 
+@pytest.mark.parametrize(("holds", "most"), [(0, 4), (10, 4), (25, 4), (40, 2), (99, 1), (500, 1)])
+def test_no_more_jobs_at_once_than_fit_into_memory(holds, most):
+    lock, state = threading.Lock(), {"now": 0, "most": 0}
+
+    def job(i):
+        with lock:
+            state["now"] += 1
+            state["most"] = max(state["most"], state["now"])
+        time.sleep(0.005)
+        with lock:
+            state["now"] -= 1
+
+    list(Local(4, memory=100)(job, range(16), label="large", holds=holds))
+    assert state["most"] <= most
+    assert most < 4 or state["most"] > 1
+
+
 def test_threads_end_with_the_work():
     before = threading.active_count()
     for _ in range(20):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cuvee import driver, export, report
+from cuvee.answer import with_format
 from cuvee.cli.progress import progress
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
@@ -71,7 +72,7 @@ def answer_and_write(
             _same_content(opened, like)
         if out is not None:
             export.load(format)
-            recipe = driver.with_format(opened.recipe, format)
+            recipe = with_format(opened.recipe, format)
             export.claim(Path(out), recipe, resume=resume)
         answer = driver.decide(opened)
         if out is not None:

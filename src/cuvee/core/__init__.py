@@ -2,7 +2,7 @@
 
 from cuvee.core.budget import format_tokens, parse_tokens
 from cuvee.core.errors import CuveeError, unknown
-from cuvee.core.estimate import Estimate
+from cuvee.core.estimate import Estimate, stack
 from cuvee.core.mixture import Limits, Shares, check_shares, nearest
 from cuvee.core.objective import Objective, named_numbers, parse_objective
 from cuvee.core.problem import Problem, check_names
@@ -29,6 +29,7 @@ __all__ = [
     "next_trial",
     "parse_objective",
     "parse_tokens",
+    "stack",
     "stream",
     "unknown",
 ]

@@ -1,6 +1,6 @@
 """A number that carries its unit and its uncertainty."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -76,6 +76,17 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{with_spread(self.mean, self.sd, self.spread)} {self.unit}".strip()
+
+
+def stack(estimates: Sequence[Estimate]) -> Estimate:
+    """Several estimates with paired draws as one, along a new first axis of the quantity."""
+    first = estimates[0]
+    return Estimate(
+        np.stack([e.draws for e in estimates], axis=1),
+        first.unit,
+        first.spread,
+        np.stack([e.mean for e in estimates]),
+    )
 
 
 def with_spread(mean: np.ndarray, sd: np.ndarray, spread: Spread) -> str:

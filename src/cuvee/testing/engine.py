@@ -109,6 +109,12 @@ def check_jobs_may_use_the_engine(make: Make, workers: int) -> None:
     assert found == [[0, i, 2 * i] for i in range(5)]
 
 
+def check_large_jobs_are_done_all_the_same(make: Make, workers: int) -> None:
+    """A job that holds more memory than there is runs alone, not never."""
+    found = list(make(workers)(lambda i: i, range(20), label="large", holds=10**15))
+    assert found == list(range(20))
+
+
 def check_can_be_left_early(make: Make, workers: int) -> None:
     """Whoever needs no more results closes the iterator, and the rest is called off."""
     done: list[int] = []
