@@ -1,5 +1,6 @@
 """The answer: what a blend is, what it writes, and what it says of itself."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,8 @@ from cuvee.core.recipe import Recipe, to_json
 
 CURVE = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Multiples of the budget at which the forecast is repeated."""
+MANY_EPOCHS = 15
+"""Beyond about so many, repeats were worth nothing (Muennighoff et al., arXiv 2305.16264)."""
 IN_RECIPE_ONLY = ("sources", "target", "seed", "method", "budget", "format")
 """Settings that an answer shows otherwise; paths stay out of what may be published."""
 
@@ -36,7 +39,9 @@ class Blend:
         method: Mixer that found it.
         problem: What was to be decided.
         shares: Of the tokens, by source.
-        losses: Predicted, by target.
+        losses: Predicted, by target; corrected for `optimism`.
+        optimism: What was added to the losses, by target, because the shares were chosen on the
+            documents that they are judged on.
         rivals: The baselines, by name, with their losses.
         curve: The objective at `CURVE` times the budget, same shares.
         survey: What the sources hold.
@@ -49,6 +54,7 @@ class Blend:
     problem: Problem
     shares: Estimate
     losses: Estimate
+    optimism: np.ndarray
     rivals: Mapping[str, Rival]
     curve: Estimate
     survey: Survey
@@ -95,7 +101,7 @@ class Blend:
                 format=writer, seed=int(self.recipe.settings["seed"]),
             )  # fmt: skip
         for name, source in manifest["sources"].items():
-            source["content"] = recipe.fingerprints[f"source {name}"]
+            source["content"] = _content(recipe.fingerprints[f"source {name}"])
         answer = self.to_dict()
         texts = {
             "blend.json": to_json(answer),
@@ -127,7 +133,7 @@ def warnings(answer: Blend) -> list[str]:
     if len(problem.sources) == 1:
         lines.append("There is only one source: nothing is to be decided.")
     p = answer.probability_better("uniform")
-    if answer.method != "uniform" and len(problem.sources) > 1 and not p > 0.95:
+    if answer.method != "uniform" and len(problem.sources) > 1 and p <= 0.95:
         lines.append("The blend does not beat equal shares by more than noise.")
     for name, share, high, low in zip(
         problem.sources, answer.shares.mean, problem.high, problem.low
@@ -135,6 +141,12 @@ def warnings(answer: Blend) -> list[str]:
         if share >= high - 1e-6 and high < 1 and low < high:
             lines.append(
                 f"{name} is at its cap: more of it would help; get more, or raise max_epochs."
+            )
+    for name, epochs in zip(problem.sources, problem.epochs(answer.shares.mean)):
+        if epochs > MANY_EPOCHS:
+            lines.append(
+                f"{name} is gone through {epochs:.0f} times: proxies know little about so many "
+                f"repeats, and further ones may do harm."
             )
     survey = answer.survey
     for name, rejected, count in zip(problem.sources, survey.rejected, survey.quarantined):
@@ -177,6 +189,7 @@ def _as_dict(answer: Blend) -> dict[str, Any]:
         "epochs": dict(zip(problem.sources, map(float, epochs))),
         "available": dict(zip(problem.sources, map(float, problem.available))),
         "losses": _numbers(answer.losses, problem.targets),
+        "optimism": dict(zip(problem.targets, map(float, answer.optimism))),
         "rivals": rivals,
         "curve": [{"tokens": int(tokens), **row} for tokens, row in curve.items()],
         "trials": len(answer.study.trials),
@@ -218,6 +231,15 @@ def _gain(problem: Problem, a: Estimate, b: Estimate) -> Estimate:
     """How much smaller the objective of b is than that of a, on paired draws."""
     score = problem.objective.score
     return _difference(a.map(score, a.unit), b.map(score, b.unit))
+
+
+def _content(files: Mapping[str, str], most: int = 100) -> dict[str, str]:
+    """Hash by file; of very many files, which the recipe lists, one hash of all."""
+    if len(files) <= most:
+        return dict(files)
+    joined = "".join(f"{name} {value}\n" for name, value in sorted(files.items()))
+    digest = hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
+    return {f"{len(files)} files, listed in recipe.json": f"blake2b:{digest}"}
 
 
 def _put(content: bytes, path: Path) -> None:

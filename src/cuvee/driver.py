@@ -104,10 +104,11 @@ def decide(opened: Opened) -> Blend:
         # Rounded like the answer, or two equal mixtures would differ by the rounding.
         found = rounded(other.recommend(known, rng=stream(question.seed, "recommend", name)))
         rivals[name] = Rival(found, forecast(found.mean))
-    score = problem.objective.score
-    curve = [forecast(shares.mean, scale).map(score, "nats per token") for scale in CURVE]
+    flattery = optimism(trainer, problem, question.seed, shares, opened.data.engine)
+    losses = [forecast(shares.mean, scale).shifted(flattery) for scale in (1.0, *CURVE)]
+    curve = [loss.map(problem.objective.score, loss.unit) for loss in losses[1:]]
     return Blend(
-        question.method, problem, shares, forecast(shares.mean), rivals, stack(curve),
+        question.method, problem, shares, losses[0], flattery, rivals, stack(curve),
         survey, study, opened.data, opened.recipe,
     )  # fmt: skip
 
@@ -166,6 +167,28 @@ def explore(problem: Problem, trainer: Trainer, mixer: Any, seed: int, engine: E
         run = partial(_run, trainer, seed)
         study = study.record(trials, tuple(engine(run, trials, label="mixtures tried")))
     return study
+
+
+def optimism(
+    trainer: Trainer, problem: Problem, seed: int, shares: Estimate, engine: Engine
+) -> np.ndarray:
+    """How much lower each target's loss looks because the shares were chosen on its documents.
+
+    Every draw of the shares is what a resample of the target documents prefers. How much better
+    it does on that resample than on all documents, beyond what the resample does for the chosen
+    shares, is what choosing adds to the looks.
+
+    References: Efron, "Estimating the error rate of a prediction rule", J. Am. Stat. Assoc. 78,
+    1983.
+    """
+    run = partial(_run, trainer, seed)
+    here = run(Trial(shares.mean, problem.tokens)).losses
+    if shares.spread != "target documents" or len(shares.draws) != len(here.draws):
+        return np.zeros(len(problem.targets))
+    trials = [Trial(draw / draw.sum(), problem.tokens) for draw in shares.draws]
+    there = [o.losses for o in engine(run, trials, label="mixtures tried")]
+    looks = np.array([e.mean - e.draws[i] for i, e in enumerate(there)])
+    return (looks - (here.mean - here.draws)).mean(axis=0)
 
 
 def rounded(shares: Estimate, digits: int = 6) -> Estimate:

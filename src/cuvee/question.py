@@ -1,18 +1,18 @@
 """From what a user writes to data that can be read: sources, targets, units, recipe."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cuvee import sources as room
-from cuvee.core import CuveeError, Limits, check_names, parse_tokens, unknown
+from cuvee.core import CuveeError, Limits, check_names, parse_objective, parse_tokens, unknown
 from cuvee.core.data import Data, Engine, Source, Units
 from cuvee.core.files import sha256
 from cuvee.core.recipe import Recipe, versions
 from cuvee.core.units import Tokenizer, Words
 from cuvee.sources.memory import Memory
-from cuvee.sources.part import Without, hold_out, sample
+from cuvee.sources.part import Apart, Without, hold_out, sample
 
 BYTES_PER_TOKEN = 5
 """Rough, to turn a wanted number of target tokens into bytes before anything is cut."""
@@ -109,6 +109,7 @@ def open_question(question: Question, engine: Engine) -> Opened:
         name: room.open_source(name, spec, question.text) for name, spec in question.sources.items()
     }
     targets, taken, files = _open_targets(question, sources)
+    parse_objective(question.objective, [target.name for target in targets])  # early: cheap
     everything = [*sources.values(), *files]
     prints = list(engine(lambda s: dict(s.fingerprint()), everything, label="fingerprinting"))
     named = [f"source {n}" for n in sources] + [f"target {f.name}" for f in files]
@@ -122,8 +123,8 @@ def open_question(question: Question, engine: Engine) -> Opened:
 
 def _open_targets(
     question: Question, sources: Mapping[str, Source]
-) -> tuple[tuple[Memory, ...], frozenset[str], list[Source]]:
-    """The targets, their texts, and the targets that have files of their own."""
+) -> tuple[tuple[Memory, ...], Apart, list[Source]]:
+    """The targets, their documents, and the targets that have files of their own."""
     wanted = question.target
     if wanted is None:
         wanted = {name: name for name in sources}
@@ -143,14 +144,8 @@ def _open_targets(
             part = sample(files[-1], size, seed=question.seed)
         part = replace(part, name=name)
         targets.append(part)
-    return tuple(targets), frozenset(t for part in targets for t in documents(part)), files
-
-
-def documents(source: Source) -> Iterator[str]:
-    """Every document as a string."""
-    for piece in source.pieces():
-        for batch in source.read(piece):
-            yield from batch.text.to_pylist()
+    # All documents of a target stay out of the sources, not only the ones that are looked at.
+    return tuple(targets), Apart.of([*targets, *files]), files
 
 
 def _open_target(name: str, spec: Any, text: str | None, sources: Mapping[str, Source]) -> Source:

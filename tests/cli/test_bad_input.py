@@ -185,7 +185,7 @@ def test_budget(world, capsys, budget, part):
 
 FLAGS = {
     "method": (["--method", "desent"], "unknown mix method 'desent'. Did you mean 'descent'"),
-    "objective": (["--objective", "wurst"], "unknown target in the objective"),
+    "objective": (["--objective", "wurst"], "Did you mean 'worst'"),
     "objective target": (["--objective", "vall=1"], "Did you mean 'val'"),
     "format": (["--format", "parket"], "unknown export method 'parket'. Did you mean 'parquet'"),
     "proxy": (["--proxy", "count"], "unknown proxies method 'count'. Did you mean 'counts'"),

@@ -238,7 +238,9 @@ def test_trial_agrees_with_blend(world, capsys):
     shares = ",".join(f"{name}={share['mean']!r}" for name, share in answer["shares"].items())
     ran = run(capsys, "trial", *COMMON, "--shares", shares)
     row = next(csv.DictReader(io.StringIO(ran.out)))
-    assert float(row["loss/val"]) == pytest.approx(answer["losses"]["val"]["mean"], abs=1e-9)
+    # A blend's own losses allow for its shares having been chosen on the same documents.
+    allowed = answer["losses"]["val"]["mean"] - answer["optimism"]["val"]
+    assert float(row["loss/val"]) == pytest.approx(allowed, abs=1e-9)
     assert float(row["sd/val"]) == pytest.approx(answer["losses"]["val"]["sd"], abs=1e-9)
 
 

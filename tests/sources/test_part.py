@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from cuvee.core.errors import CuveeError
 from cuvee.sources import memory, open_source
 from cuvee.sources.memory import Memory
-from cuvee.sources.part import Renamed, Without, document_keys, hold_out, mixed, sample
+from cuvee.sources.part import Apart, Renamed, Without, document_keys, hold_out, mixed, sample
 from cuvee.testing.sources import CHECKS, PLANTS, Plant, documents
 
 MANY = tuple(
     f"{i:05} is a document of some length: " + "lorem ipsum " * (i % 17) for i in range(3000)
 )
+
+
+def without(source, texts):
+    return Without(source, Apart.of([Memory("apart", tuple(texts))]))
 
 
 def keys_of(texts):
@@ -66,15 +70,12 @@ def test_parts_are_sources(check, tmp_path):
         return
     leave = "left out " * 5
 
-    def without(source):
-        return Without(source, frozenset([leave]))
-
     def bad(folder, texts):
         source, count = PLANTS["jsonl"].bad(folder, [leave, *texts, leave])
-        return Renamed(without(source), "planted"), count
+        return Renamed(without(source, [leave]), "planted"), count
 
     def good(folder, texts):
-        return Renamed(without(PLANTS["jsonl"].good(folder, [leave, *texts])), "planted")
+        return Renamed(without(PLANTS["jsonl"].good(folder, [leave, *texts]), [leave]), "planted")
 
     CHECKS[check](Plant(good, bad), tmp_path)
 
@@ -84,7 +85,7 @@ def test_held_out_documents_are_gone_from_the_rest(monkeypatch):
     source = Memory("web", (*MANY, "", *MANY[:50]))
     target = hold_out(source, 10_000, seed=0)
     held = documents(target)
-    rest = Without(source, frozenset(held))
+    rest = without(source, held)
     assert 10_000 <= sum(map(len, held)) < 11_000
     assert len(set(held)) == len(held)
     left_out = sum(b.left_out for p in rest.pieces() for b in rest.read(p))
@@ -112,7 +113,7 @@ def test_copies_of_a_held_out_document_count_as_taken():
     for seed in range(20):
         target = hold_out(source, 2000, most=0.1, seed=seed)
         assert "the same" not in documents(target)
-        assert len(documents(Without(source, frozenset(documents(target))))) > 4300
+        assert len(documents(without(source, documents(target)))) > 4300
 
 
 def test_documents_of_one_key_are_told_apart():
@@ -120,7 +121,7 @@ def test_documents_of_one_key_are_told_apart():
     alike = tuple("a" * 99 + f"{i:04}" + "b" * 200 for i in range(1000))
     assert len(set(keys_of(alike).tolist())) == 1
     source = Memory("web", (*alike, *MANY))
-    rest = documents(Without(source, frozenset(alike[:10])))
+    rest = documents(without(source, alike[:10]))
     assert set(rest) == {*alike[10:], *MANY}
 
 

@@ -81,9 +81,9 @@ def answer_and_write(
         sys.stdout.buffer.write(to_json(answer.to_dict()))
     elif not options.quiet:
         report.print_answer(answer.to_dict())
-    if manifest is not None and not options.quiet and not options.json:
-        files, tokens = len(manifest["shards"]), manifest["tokens"]
-        print(f"Wrote {tokens:,} tokens in {files} file(s) to {out}; look at {out}/report.html")
+    if out is not None and manifest is not None and not options.quiet and not options.json:
+        files, tokens, page = len(manifest["shards"]), manifest["tokens"], Path(out, "report.html")
+        print(f"Wrote {tokens:,} tokens in {files} file(s) to {out}; look at {page}")
 
 
 def trial(options: argparse.Namespace) -> None:

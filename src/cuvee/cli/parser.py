@@ -9,7 +9,7 @@ from cuvee import __version__
 BLEND = """\
 Find the best blend of several sources for a target and a budget, and write it.
 
-  cuvee blend web=web/*.parquet code=code/ books=books.jsonl.zst \\
+  cuvee blend 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
       --target val.jsonl --budget 10M --out mixed/
 
 A source is NAME=PATH: parquet, jsonl (.gz, .zst), arrow/feather, csv/tsv, plain text,
@@ -18,9 +18,9 @@ a folder of such files, or a Hugging Face dataset saved to disk. Quote globs.
 TRIAL = """\
 Predict the losses of mixtures that you give, without training.
 
-  cuvee trial web=web/*.parquet code=code/ --target val.jsonl --budget 10M \\
+  cuvee trial 'web=web/*.parquet' code=code/ --target val.jsonl --budget 10M \\
       --shares mixtures.csv --out losses.csv
-  cuvee trial web=web/*.parquet code=code/ --shares web=0.3,code=0.7 --budget 10M
+  cuvee trial 'web=web/*.parquet' code=code/ --shares web=0.3,code=0.7 --budget 10M
 
 mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
 with loss/<target> and its spread sd/<target>.
@@ -33,8 +33,10 @@ Do again what a recipe says: the same input gives the same bytes.
 Paths in the recipe are as they were typed: run this from the same folder.
 """
 DEMO = """\
-The main job on text that every Python installation carries: code, docstrings, comments,
-and the language reference, which is the target and far too small to train on alone.
+The main job on text that every Python installation carries.
+
+Sources are code, docstrings, comments, names of characters and the language reference, which is
+the target and far too small to train on alone.
 """
 METHODS = """\
 List the methods of every room, or of one.

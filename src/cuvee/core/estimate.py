@@ -68,6 +68,10 @@ class Estimate:
         center = None if self.center is None else np.asarray(function(self.center))
         return Estimate(draws, unit, self.spread, center)
 
+    def shifted(self, by: Float[np.ndarray, "..."]) -> "Estimate":
+        """The point estimate and every draw, moved by the same amount."""
+        return Estimate(self.draws + by, self.unit, self.spread, self.mean + by)
+
     def probability(self, claim: Callable[[np.ndarray], bool]) -> float:
         """Share of draws for which a claim holds; NaN if the spread was not measured."""
         if len(self.draws) == 1 and self.spread != "exact":

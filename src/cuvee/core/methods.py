@@ -1,8 +1,10 @@
 """Tables of methods: a room's `METHODS` maps a name to `"module:Class"`."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from cuvee.core.errors import CuveeError, unknown
@@ -28,6 +30,9 @@ def load(table: Mapping[str, str], name: str, room: str) -> type[Any]:
     if entry is None:
         raise unknown(f"{room} method", name, table)
     module, _, attribute = entry.partition(":")
+    here = str(Path.cwd())
+    if entry is name and here not in sys.path:
+        sys.path.append(here)  # a method of the user's own may lie in the current folder
     try:
         return getattr(import_module(module), attribute)
     except AttributeError as error:
@@ -35,6 +40,10 @@ def load(table: Mapping[str, str], name: str, room: str) -> type[Any]:
             f"{module} has no {attribute!r}, wanted by {room} method {name!r}."
         ) from error
     except ModuleNotFoundError as error:
+        if error.name == module.partition(".")[0] and entry is name:
+            raise CuveeError(
+                f"no module {module!r} in this folder or among the installed ones."
+            ) from error
         raise missing(error) from error
 
 

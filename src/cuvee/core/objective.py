@@ -40,7 +40,7 @@ def parse_objective(text: str | Mapping[str, float], targets: Sequence[str]) -> 
     array = np.zeros(len(targets))
     for name, weight in weights.items():
         if name not in targets:
-            raise unknown("target in the objective (or mean, worst)", name, targets)
+            raise unknown("objective", name, ["mean", "worst", *targets])
         if not np.isfinite(weight) or weight < 0:
             raise CuveeError(f"the objective's weight of {name!r} must be 0 or more, got {weight}.")
         array[list(targets).index(name)] = weight

@@ -107,16 +107,22 @@ class CountTrainer:
 
         The state of a run is the tokens seen of each source, so continuing one is exact.
         """
+        each = np.divide(
+            trial.tokens,
+            self.available,
+            out=np.zeros(len(self.available)),
+            where=self.available > 0,
+        )  # fmt: skip - passages that a share of 1 makes
         seen = passages(trial.seen(), self.available, self.smoothing.repeats)
         centers, draws, slopes, slope_draws = [], [], [], []
         for model, picks in zip(self.models, self.resamples):
             tokens, taken = model.tokens.sum(), picks @ model.tokens
             if trial.gradient == "mean":
                 logp, dsum = model.gradient(seen, self.smoothing)
-                slopes.append(-dsum * (trial.tokens / self.available) / tokens)
+                slopes.append(-dsum * each / tokens)
             elif trial.gradient == "draws":
                 logp, dlogp = model.slope(seen, self.smoothing)
-                dlogp = dlogp * (trial.tokens / self.available)  # a share in passages
+                dlogp = dlogp * each
                 slopes.append(-dlogp.sum(axis=0) / tokens)
                 slope_draws.append(-(picks @ dlogp) / taken[:, None])
             else:

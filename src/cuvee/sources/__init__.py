@@ -3,23 +3,13 @@
 from typing import TYPE_CHECKING
 
 from cuvee.core.methods import load as _load
+from cuvee.sources.listed import METHODS
 from cuvee.sources.resolve import open_source
 
 if TYPE_CHECKING:
     from cuvee.core.data import Source
 
 __all__ = ["METHODS", "load", "open_source"]
-
-METHODS = {
-    "parquet": "cuvee.sources.parquet:Parquet",
-    "jsonl": "cuvee.sources.jsonl:Jsonl",
-    "arrow": "cuvee.sources.arrow:Arrow",
-    "csv": "cuvee.sources.csv:Csv",
-    "text": "cuvee.sources.text:Text",
-    "folder": "cuvee.sources.folder:Folder",
-    "saved": "cuvee.sources.saved:Saved",
-    "memory": "cuvee.sources.memory:Memory",
-}
 
 
 def load(method: str, /, **settings: object) -> "Source":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -26,9 +26,15 @@ class Arrow:
     Fails when: a stream is compressed and long: a piece unpacks all that stands before it.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = (".arrow", ".feather", ".ipc")
     name: str
     paths: tuple[str, ...]
     text: str | None = None
+
+    def opened(self) -> "Arrow":
+        """Itself, once every file is found to be readable and to hold the column."""
+        self.pieces()
+        return self
 
     def pieces(self) -> tuple[Piece, ...]:
         """Runs of record batches that hold about 32 MB."""

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cuvee.core.data import Batch, Piece, Reject
 from cuvee.core.errors import CuveeError
@@ -25,9 +26,17 @@ class Csv:
         text: Text column; guessed from the usual names by default.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = tuple(
+        s + z for s in (".csv", ".tsv") for z in ("", ".gz", ".zst")
+    )
     name: str
     paths: tuple[str, ...]
     text: str | None = None
+
+    def opened(self) -> "Csv":
+        """Itself, once the first file is found to hold the column."""
+        self.header(next(path for path in self.paths if size(path)))
+        return self
 
     def pieces(self) -> tuple[Piece, ...]:
         """The files: where a row starts depends on all the quotes before it."""

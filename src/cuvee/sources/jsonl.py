@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import ClassVar
 
 import orjson
 
@@ -14,6 +15,7 @@ from cuvee.sources.files import fingerprint, ranges, reading, size
 from cuvee.sources.lines import line_place, piece_blocks, split_lines
 
 EXPECTED = "JSON Lines (one object a line)"
+SUFFIXES = tuple(s + z for s in (".jsonl", ".ndjson", ".json") for z in ("", ".gz", ".zst"))
 PEEK = 1000
 """Lines that are looked at to find the text field."""
 
@@ -30,9 +32,14 @@ class Jsonl:
     Fails when: a file is compressed and large: it is one piece, read by one worker.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     name: str
     paths: tuple[str, ...]
     text: str | None = None
+
+    def opened(self) -> "Jsonl":
+        """The same with its text field known."""
+        return replace(self, text=self.field())
 
     def pieces(self) -> tuple[Piece, ...]:
         """Ranges of about 32 MB; a compressed file is one."""

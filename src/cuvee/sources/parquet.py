@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow.parquet as pq
 
@@ -24,9 +25,15 @@ class Parquet:
     Fails when: a row group is very large: it is one piece, read by one worker.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
     name: str
     paths: tuple[str, ...]
     text: str | None = None
+
+    def opened(self) -> "Parquet":
+        """Itself, once every file is found to be readable and to hold the column."""
+        self.pieces()
+        return self
 
     def pieces(self) -> tuple[Piece, ...]:
         """Runs of row groups that hold about 32 MB of text."""

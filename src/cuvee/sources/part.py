@@ -2,7 +2,7 @@
 
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,21 +62,49 @@ def mixed(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Apart:
+    """Documents that are to stay out of the sources, known by 24 bytes each.
+
+    Args:
+        keys: `document_keys` of them, sorted: most other documents are told apart by these.
+        digests: Hashes of their full text, for those that are not.
+    """
+
+    keys: UInt64[np.ndarray, "documents"]
+    digests: frozenset[bytes]
+
+    @staticmethod
+    def of(sources: Iterable[Source]) -> "Apart":
+        """All documents of some sources."""
+        keys, digests = [np.zeros(0, np.uint64)], set()
+        for source in sources:
+            for piece in source.pieces():
+                for batch in source.read(piece):
+                    keys.append(document_keys(batch.text))
+                    digests.update(map(_digest, batch.text.to_pylist()))
+        return Apart(np.unique(np.concatenate(keys)), frozenset(digests))
+
+    def among(self, text: pa.LargeStringArray) -> list[int]:
+        """Which documents are to stay out."""
+        alike = np.flatnonzero(_found(document_keys(text), self.keys)).tolist()
+        return [i for i in alike if _digest(text[i].as_py()) in self.digests]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Without:
     """A source without some of its documents.
 
     Args:
         source: All documents.
-        texts: Those to leave out, wherever they stand and however often.
+        apart: Those to leave out, wherever they stand and however often.
     """
 
     source: Source
-    texts: frozenset[str]
-    _keys: UInt64[np.ndarray, "texts"] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        keys = document_keys(pa.array(list(self.texts), pa.large_string()))
-        object.__setattr__(self, "_keys", np.sort(keys))
+    apart: Apart
 
     @property
     def name(self) -> str:
@@ -90,22 +118,18 @@ class Without:
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The other documents of the piece."""
         for batch in self.source.read(piece):
-            # Few documents have a key of those to leave out: only these are compared in full.
-            alike = np.flatnonzero(_found(document_keys(batch.text), self._keys))
-            gone = [i for i in alike.tolist() if batch.text[i].as_py() in self.texts]
-            stays = np.ones(len(batch.text), bool)
-            stays[gone] = False
+            gone = self.apart.among(batch.text)
             if not gone:
                 yield batch
             else:
+                stays = np.ones(len(batch.text), bool)
+                stays[gone] = False
                 text = batch.text.filter(pa.array(stays))
                 yield Batch(text, batch.rejected, batch.left_out + len(gone))
 
     def fingerprint(self) -> Mapping[str, str]:
         """As the source, and the hash of what is left out."""
-        digest = hashlib.blake2b(digest_size=16)
-        for text in sorted(self.texts):
-            digest.update(f"{len(text)} {text}".encode())
+        digest = hashlib.blake2b(b"".join(sorted(self.apart.digests)), digest_size=16)
         return {**self.source.fingerprint(), "without": f"blake2b:{digest.hexdigest()}"}
 
 

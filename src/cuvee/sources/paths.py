@@ -4,21 +4,17 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from glob import glob, has_magic
 from pathlib import Path
 
 from cuvee.core.errors import CuveeError
+from cuvee.core.methods import load as load_method
 from cuvee.sources.files import size, unique
 from cuvee.sources.folder import files_below
+from cuvee.sources.listed import METHODS
 from cuvee.sources.saved import is_saved
 
-SUFFIXES = {
-    ".parquet": "parquet", ".pq": "parquet",
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
-    ".csv": "csv", ".tsv": "csv",
-}  # fmt: skip
-"""Suffix -> format; any other file is text."""
 SUPPOSED = 1000
 """Entries of a list that are looked at to tell paths from texts."""
 
@@ -87,14 +83,22 @@ def _exists(path: str) -> bool:
         return False
 
 
+@cache
+def _suffixes() -> dict[str, str]:
+    """Suffix -> format, as the formats state them; any other file is text."""
+    return {s: name for name in METHODS for s in getattr(load_method(METHODS, name, "sources"),
+                                                         "suffixes", ())}  # fmt: skip
+
+
 def _format(path: str) -> str:
-    suffixes = [s.lower() for s in Path(path).suffixes[-2:]]
-    if suffixes and suffixes[-1] in (".gz", ".zst"):
-        method = SUFFIXES.get(suffixes[0], "text") if len(suffixes) > 1 else "text"
-        if method in ("parquet", "arrow"):
-            raise CuveeError(f"{path}: {method} is not read through gzip or zstd; unpack it first.")
-        return method
-    return SUFFIXES.get(suffixes[-1], "text") if suffixes else "text"
+    name, known = Path(path).name.lower(), _suffixes()
+    for suffix in sorted(known, key=len, reverse=True):
+        if name.endswith(suffix):
+            return known[suffix]
+    packed = name.removesuffix(".gz").removesuffix(".zst")
+    if packed != name and (method := known.get(Path(packed).suffix)):
+        raise CuveeError(f"{path}: {method} is not read through gzip or zstd; unpack it first.")
+    return "text"
 
 
 def _expand(name: str, spec: str) -> list[str]:
@@ -120,11 +124,12 @@ def _nothing(name: str, spec: str) -> CuveeError:
     while has_magic(str(folder)) or not _exists(str(folder)):
         folder = folder.parent
     inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    place = "this folder" if str(folder) == "." else str(folder)
     close = get_close_matches(Path(spec).name, inside, n=1, cutoff=0.5)
     hint = f" Did you mean {str(folder / close[0])!r}?" if close else ""
     shown = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
     return CuveeError(
-        f"{name}: no file matches {spec!r}.{hint} {folder} holds {shown or 'nothing'}."
+        f"{name}: no file matches {spec!r}.{hint} {place} holds {shown or 'nothing'}."
     )
 
 

@@ -8,22 +8,14 @@ from typing import Any
 
 from cuvee.core.data import Source
 from cuvee.core.errors import CuveeError
-from cuvee.sources.arrow import Arrow
-from cuvee.sources.csv import Csv
-from cuvee.sources.files import BLOCK, blocks, reading, size
+from cuvee.core.methods import load
+from cuvee.sources.files import size
 from cuvee.sources.folder import Folder
-from cuvee.sources.jsonl import Jsonl
+from cuvee.sources.listed import METHODS
 from cuvee.sources.memory import Memory, once
-from cuvee.sources.parquet import Parquet
 from cuvee.sources.part import Renamed
 from cuvee.sources.paths import Found, are_paths, find
 from cuvee.sources.saved import Saved
-from cuvee.sources.text import Text
-
-CLASSES = {
-    "parquet": Parquet, "jsonl": Jsonl, "arrow": Arrow, "csv": Csv,
-    "text": Text, "folder": Folder, "saved": Saved,
-}  # fmt: skip
 
 
 def open_source(name: str, spec: Any, text: str | None = None) -> Source:
@@ -85,32 +77,12 @@ def _from_paths(name: str, specs: tuple[str, ...], text: str | None) -> Source:
     filled = [path for path in paths if size(path)]
     if not filled:
         return _empty(name, found)
-    source = CLASSES[found.method](name, paths, text)
-    if isinstance(source, Jsonl):
-        return replace(source, text=source.field())
-    if isinstance(source, Csv):
-        source.header(filled[0])
-    elif isinstance(source, Parquet | Arrow):
-        source.pieces()
-    elif len(paths) == 1:
-        _check_is_text(paths[0])
-    return source
+    source = load(METHODS, found.method, "sources")(name, paths, text)
+    opened = getattr(source, "opened", None)
+    return opened() if opened else source
 
 
 def _empty(name: str, found: Found) -> Source:
     raise CuveeError(
         f"{name}: nothing to read, {', '.join(found.paths[:3])} hold no bytes of data."
     )
-
-
-def _check_is_text(path: str) -> None:
-    with reading(path, "a text file"):
-        start = next(blocks(path), b"")
-    try:
-        start.decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(start) - 3 or len(start) < BLOCK:
-            raise CuveeError(
-                f"{path}: not UTF-8 text, and its suffix is not known. Read are parquet, jsonl, "
-                "arrow, csv, tsv and text, with .gz or .zst where they are lines."
-            ) from error

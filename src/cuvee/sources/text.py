@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cuvee.core.data import Batch, Piece
-from cuvee.sources.files import fingerprint
+from cuvee.core.errors import CuveeError
+from cuvee.sources.files import BLOCK, blocks, fingerprint, reading
 from cuvee.sources.plain import plain_pieces, read_plain
 
 
@@ -22,6 +23,12 @@ class Text:
     paths: tuple[str, ...]
     text: str | None = None
 
+    def opened(self) -> "Text":
+        """Itself, once a file that stands alone is found to be text; others are rejected later."""
+        if len(self.paths) == 1:
+            _check_is_text(self.paths[0])
+        return self
+
     def pieces(self) -> tuple[Piece, ...]:
         """Ranges of about 32 MB of large files; runs of small files."""
         return plain_pieces(self.paths)
@@ -33,3 +40,16 @@ class Text:
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each file."""
         return fingerprint(self.paths)
+
+
+def _check_is_text(path: str) -> None:
+    with reading(path, "a text file"):
+        start = next(blocks(path), b"")
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3 or len(start) < BLOCK:
+            raise CuveeError(
+                f"{path}: not UTF-8 text, and its suffix is not known. Read are parquet, jsonl, "
+                "arrow, csv, tsv and text, with .gz or .zst where they are lines."
+            ) from error
