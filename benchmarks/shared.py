@@ -18,7 +18,7 @@ from cuvee.core.units import Words
 from cuvee.engine.local import Local
 from cuvee.sources import open_source
 from cuvee.sources.memory import Memory
-from cuvee.sources.part import Without
+from cuvee.sources.part import Apart, Without
 from cuvee.testing.evidence import Missing, shared_data
 
 ROOT = Path(__file__).parents[1]
@@ -184,6 +184,6 @@ def _array(text: str) -> Any:
 
 def data_of(specs: Mapping[str, Any], aims: tuple[Memory, ...], workers: int = 1) -> Data:
     """What `cuvee blend` would work on: the sources, without documents of the targets."""
-    taken = frozenset(text for aim in aims for text in aim.items)
+    taken = Apart.of(aims)
     sources: list[Source] = [open_source(name, spec) for name, spec in specs.items()]
     return Data(tuple(Without(s, taken) for s in sources), aims, Words(), Local(workers))

@@ -7,6 +7,7 @@ import csv
 import json
 import pickle
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, dataclass
@@ -39,10 +40,12 @@ class Plant:
         good: (folder, documents) -> source of just these.
         bad: (folder, documents) -> source of these and of records that are no documents, and the
             number of such records.
+        splits: Whether a file can be read in several pieces.
     """
 
     good: Callable[[Path, Sequence[str]], Source]
     bad: Callable[[Path, Sequence[str]], tuple[Source, int]]
+    splits: bool = True
 
 
 def documents(source: Source) -> list[str]:
@@ -151,6 +154,13 @@ def check_lost_files_are_told_in_one_line(plant: Plant, folder: Path) -> None:
 
 
 CHECKS = {name: check for name, check in list(globals().items()) if name.startswith("check_")}
+
+
+def check_source(plant: Plant) -> None:
+    """Every check, each in an empty folder; raises AssertionError at the first that fails."""
+    for check in CHECKS.values():
+        with tempfile.TemporaryDirectory() as folder:
+            check(plant, Path(folder))
 
 
 def _parquet_table(texts: Sequence[object], path: Path) -> str:
@@ -294,7 +304,7 @@ PLANTS = {
     "parquet": Plant(_parquet, _parquet_bad),
     "jsonl": Plant(_jsonl, _jsonl_bad),
     "arrow": Plant(_arrow, _arrow_bad),
-    "csv": Plant(_csv, _csv_bad),
+    "csv": Plant(_csv, _csv_bad, splits=False),
     "text": Plant(_text, _text_bad),
     "folder": Plant(_folder, _folder_bad),
     "saved": Plant(_saved, _saved_bad),
