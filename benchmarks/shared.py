@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from cuvee.core.data import Data, Source
+from cuvee.core.data import Data, Source, batches
 from cuvee.core.units import Words
 from cuvee.engine.local import Local
 from cuvee.sources import open_source
@@ -184,6 +184,6 @@ def _array(text: str) -> Any:
 
 def data_of(specs: Mapping[str, Any], aims: tuple[Memory, ...], workers: int = 1) -> Data:
     """What `cuvee blend` would work on: the sources, without documents of the targets."""
-    taken = Apart.of(aims)
+    taken = Apart.of(batch for aim in aims for batch in batches(aim))
     sources: list[Source] = [open_source(name, spec) for name, spec in specs.items()]
     return Data(tuple(Without(s, taken) for s in sources), aims, Words(), Local(workers))

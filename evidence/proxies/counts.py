@@ -64,7 +64,7 @@ def forecast(
 ) -> np.ndarray:  # fmt: skip
     """Predicted losses, (mixtures, targets)."""
     opened = open_question(Question(texts, target=held, budget=int(tokens), seed=seed), Local())
-    return driver.try_mixtures(opened, shares)[1].mean
+    return driver.try_mixtures(opened, shares).losses.mean
 
 
 def corpora(names: tuple[str, ...]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

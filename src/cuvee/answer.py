@@ -148,14 +148,21 @@ def warnings(answer: Blend) -> list[str]:
                 f"{name} is gone through {epochs:.0f} times: proxies know little about so many "
                 f"repeats, and further ones may do harm."
             )
-    survey = answer.survey
-    for name, rejected, count in zip(problem.sources, survey.rejected, survey.quarantined):
-        if count:
-            lines.append(
-                f"{name}: {count} records could not be read and were left out, "
-                f"first {rejected[0].place}: {rejected[0].reason}."
-            )
-    return lines
+    return lines + unread(answer.data, answer.survey)
+
+
+def unread(data: Data, survey: Survey) -> list[str]:
+    """What could not be read, a line for each source and target."""
+    names = [s.name for s in data.sources] + [f"target {t.name}" for t in data.targets]
+    first = [*survey.rejected, *data.unread]
+    counts = [*survey.quarantined, *map(len, data.unread)]
+    return [
+        f"{name}: {count} {'records' if count > 1 else 'record'} could not be read and "
+        f"{'were' if count > 1 else 'was'} left out, "
+        f"first {rejected[0].place}: {rejected[0].reason}."
+        for name, rejected, count in zip(names, first, counts)
+        if count
+    ]
 
 
 def _as_dict(answer: Blend) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The main job: sources, a target and a budget in; the best blend out. Here the rooms meet."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -144,20 +145,29 @@ def trial(
         (1, 1)
     """
     opened = open_question(ask(sources, **settings), Local(workers, progress))
-    return try_mixtures(opened, shares)[1]
+    return try_mixtures(opened, shares).losses
 
 
-def try_mixtures(opened: Opened, shares: Any) -> tuple[tuple[str, ...], Estimate]:
-    """Names of the targets, and losses of the given mixtures, shape (mixtures, targets)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """What came of given mixtures: losses of shape (mixtures, targets), and the survey."""
+
+    targets: tuple[str, ...]
+    losses: Estimate
+    survey: Survey
+
+
+def try_mixtures(opened: Opened, shares: Any) -> Tried:
+    """Run given mixtures through the proxy."""
     one = isinstance(shares, Mapping) or not len(shares) or np.isscalar(shares[0])
     rows = [shares] if one else list(shares)
     names = tuple(opened.question.sources)
     mixtures = [check_shares(row, names, f"mixture {i + 1}") for i, row in enumerate(rows)]
-    trainer, _ = prepare(opened)
+    trainer, survey = prepare(opened)
     run = partial(_run, trainer, opened.question.seed)
     trials = [Trial(row, opened.question.tokens) for row in mixtures]
     outcomes = opened.data.engine(run, trials, label="mixtures tried")
-    return trainer.targets, stack([outcome.losses for outcome in outcomes])
+    return Tried(trainer.targets, stack([outcome.losses for outcome in outcomes]), survey)
 
 
 def explore(problem: Problem, trainer: Trainer, mixer: Any, seed: int, engine: Engine) -> Study:

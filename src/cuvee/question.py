@@ -1,13 +1,13 @@
 """From what a user writes to data that can be read: sources, targets, units, recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cuvee import sources as room
 from cuvee.core import CuveeError, Limits, check_names, parse_objective, parse_tokens, unknown
-from cuvee.core.data import Data, Engine, Source, Units
+from cuvee.core.data import Batch, Data, Engine, Reject, Source, Units, batches, checked
 from cuvee.core.files import sha256
 from cuvee.core.recipe import Recipe, versions
 from cuvee.core.units import Tokenizer, Words
@@ -108,7 +108,11 @@ def open_question(question: Question, engine: Engine) -> Opened:
     sources = {
         name: room.open_source(name, spec, question.text) for name, spec in question.sources.items()
     }
-    targets, taken, files = _open_targets(question, sources)
+    targets, files = _open_targets(question, sources)
+    unread: dict[str, list[Reject]] = {target.name: [] for target in targets}
+    # All documents of a target stay out of the sources, not only the ones that are looked at.
+    whole = [*targets, *files]
+    taken = Apart.of(b for t in whole for b in _noted(t, unread[t.name], question.strict))
     parse_objective(question.objective, [target.name for target in targets])  # early: cheap
     everything = [*sources.values(), *files]
     prints = list(engine(lambda s: dict(s.fingerprint()), everything, label="fingerprinting"))
@@ -118,13 +122,22 @@ def open_question(question: Question, engine: Engine) -> Opened:
         content["tokenizer"] = {question.tokenizer: f"sha256:{sha256(Path(question.tokenizer))}"}
     recipe = Recipe(question.settings(), content, versions())
     apart = tuple(Without(source, taken) for source in sources.values())
-    return Opened(question, Data(apart, targets, units, engine, question.strict), recipe)
+    rejects = tuple(map(tuple, unread.values()))
+    data = Data(apart, targets, units, engine, question.strict, rejects)
+    return Opened(question, data, recipe)
+
+
+def _noted(source: Source, rejects: list[Reject], strict: bool) -> Iterator[Batch]:
+    """The batches of a target, and a note of what could not be read."""
+    for batch in checked(batches(source), strict):
+        rejects.extend(batch.rejected)
+        yield batch
 
 
 def _open_targets(
     question: Question, sources: Mapping[str, Source]
-) -> tuple[tuple[Memory, ...], Apart, list[Source]]:
-    """The targets, their documents, and the targets that have files of their own."""
+) -> tuple[tuple[Memory, ...], list[Source]]:
+    """The targets as they are used, and in full those that have files of their own."""
     wanted = question.target
     if wanted is None:
         wanted = {name: name for name in sources}
@@ -144,8 +157,7 @@ def _open_targets(
             part = sample(files[-1], size, seed=question.seed)
         part = replace(part, name=name)
         targets.append(part)
-    # All documents of a target stay out of the sources, not only the ones that are looked at.
-    return tuple(targets), Apart.of([*targets, *files]), files
+    return tuple(targets), files
 
 
 def _open_target(name: str, spec: Any, text: str | None, sources: Mapping[str, Source]) -> Source:

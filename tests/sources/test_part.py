@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cuvee.core.data import batches
 from cuvee.core.errors import CuveeError
 from cuvee.sources import memory, open_source
 from cuvee.sources.memory import Memory
@@ -20,7 +21,7 @@ MANY = tuple(
 
 
 def without(source, texts):
-    return Without(source, Apart.of([Memory("apart", tuple(texts))]))
+    return Without(source, Apart.of(batches(Memory("apart", tuple(texts)))))
 
 
 def keys_of(texts):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cuvee import driver, export, report
-from cuvee.answer import with_format
+from cuvee.answer import unread, with_format
 from cuvee.cli.progress import progress
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
@@ -99,7 +99,10 @@ def trial(options: argparse.Namespace) -> None:
         rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
     with progress(options.quiet) as show:
         opened = open_question(question, Local(options.workers, show))
-        targets, losses = driver.try_mixtures(opened, rows)
+        tried = driver.try_mixtures(opened, rows)
+    targets, losses = tried.targets, tried.losses
+    for line in [] if options.quiet else unread(opened.data, tried.survey):
+        print(f"cuvee: {line}", file=sys.stderr)
     filled = [{**row, **_losses(losses, i, targets)} for i, row in enumerate(table)]
     if options.json:
         sys.stdout.buffer.write(to_json({"unit": losses.unit, "mixtures": filled}))

@@ -171,6 +171,7 @@ class Data:
         units: What a token is.
         engine: Where the work runs.
         strict: Refuse records that are no documents instead of counting them.
+        unread: Records of each target that are no documents.
     """
 
     sources: tuple[Source, ...]
@@ -178,6 +179,7 @@ class Data:
     units: Units
     engine: Engine
     strict: bool = False
+    unread: tuple[tuple[Reject, ...], ...] = ()
 
     def survey(self, start: Callable[[], Tally] | None = None) -> tuple[Survey, list[Any]]:
         """One pass over all sources.
@@ -228,6 +230,12 @@ class Data:
                 if tally is not None:
                     tally.add(cut)
         return np.concatenate(sizes), bad, left_out, size, None if tally is None else tally.result()
+
+
+def batches(source: Source) -> Iterator[Batch]:
+    """All documents of a source, piece by piece."""
+    for piece in source.pieces():
+        yield from source.read(piece)
 
 
 def text_bytes(text: "pa.LargeStringArray") -> int:

@@ -63,9 +63,11 @@ def finish(out: Path, manifest: dict[str, Any]) -> None:
 
 def quarantine(data: Data, survey: Survey) -> bytes:
     """The records that could not be read, one JSON object a line: source, place, reason, sample."""
+    found = [(source.name, rejected) for source, rejected in zip(data.sources, survey.rejected)]
+    found += [(f"target {t.name}", rejected) for t, rejected in zip(data.targets, data.unread)]
     lines = [
-        {"source": source.name, "place": r.place, "reason": r.reason, "sample": r.sample}
-        for source, rejected in zip(data.sources, survey.rejected)
+        {"source": name, "place": r.place, "reason": r.reason, "sample": r.sample}
+        for name, rejected in found
         for r in rejected
     ]
     return b"".join(orjson.dumps(line) + b"\n" for line in lines)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int64, UInt64
 
-from cuvee.core.data import Batch, Piece, Source
+from cuvee.core.data import Batch, Piece, Source, batches
 from cuvee.core.errors import CuveeError
 from cuvee.core.seeds import stream
 from cuvee.sources.memory import Memory
@@ -74,14 +74,12 @@ class Apart:
     digests: frozenset[bytes]
 
     @staticmethod
-    def of(sources: Iterable[Source]) -> "Apart":
-        """All documents of some sources."""
+    def of(found: Iterable[Batch]) -> "Apart":
+        """All documents of some batches."""
         keys, digests = [np.zeros(0, np.uint64)], set()
-        for source in sources:
-            for piece in source.pieces():
-                for batch in source.read(piece):
-                    keys.append(document_keys(batch.text))
-                    digests.update(map(_digest, batch.text.to_pylist()))
+        for batch in found:
+            keys.append(document_keys(batch.text))
+            digests.update(map(_digest, batch.text.to_pylist()))
         return Apart(np.unique(np.concatenate(keys)), frozenset(digests))
 
     def among(self, text: pa.LargeStringArray) -> list[int]:
@@ -225,9 +223,8 @@ def sample(source: Source, want_bytes: int, seed: int) -> Memory:
         seed: Other seeds choose other documents.
     """
     lowest = _Lowest(want_bytes)
-    for piece in source.pieces():
-        for batch in source.read(piece):
-            lowest.add(batch.text, _ranks(document_keys(batch.text), seed))
+    for batch in batches(source):
+        lowest.add(batch.text, _ranks(document_keys(batch.text), seed))
     if not lowest.heap:
         raise CuveeError(f"{source.name}: no document of one character or more was found.")
     return Memory(source.name, tuple(t for _, _, t in sorted(lowest.heap, key=lambda e: -e[1])))
