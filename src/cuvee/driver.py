@@ -175,7 +175,10 @@ def explore(problem: Problem, trainer: Trainer, mixer: Any, seed: int, engine: E
     study = Study(problem)
     while trials := mixer.propose(study, rng=stream(seed, "propose", len(study.trials))):
         run = partial(_run, trainer, seed)
-        study = study.record(trials, tuple(engine(run, trials, label="mixtures tried")))
+        # One trial after another, as an optimiser asks for them, is no work for many.
+        many = len(trials) > 1
+        outcomes = engine(run, trials, label="mixtures tried") if many else map(run, trials)
+        study = study.record(trials, tuple(outcomes))
     return study
 
 
