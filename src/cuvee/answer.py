@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from cuvee import export, report
+from cuvee.contracts import Format
 from cuvee.core import Estimate, Problem, Study, stack
 from cuvee.core.data import Data, Survey
 from cuvee.core.files import explained, write_whole
 from cuvee.core.recipe import Recipe, to_json
+from cuvee.question import in_memory
 
 CURVE = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Multiples of the budget at which the forecast is repeated."""
@@ -65,6 +67,10 @@ class Blend:
     def __str__(self) -> str:
         return report.as_text(self.to_dict())
 
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{n} {s:.1%}" for n, s in zip(self.problem.sources, self.shares.mean))
+        return f"<Blend of {self.problem.tokens} tokens by {self.method}: {shares}>"
+
     def probability_better(self, rival: str = "uniform") -> float:
         """Share of draws in which the blend's objective is below a rival's; NaN if unknown."""
         return _probability(self.problem, self.losses, self.rivals[rival].losses)
@@ -94,12 +100,17 @@ class Blend:
         folder = export.claim(Path(out), recipe, resume=resume)
         if (folder / "manifest.json").exists():
             return export.read_manifest(folder)
-        recipe.save(folder / "recipe.json")
+        with export.locked(folder):
+            recipe.save(folder / "recipe.json")
+            return self._write(folder, recipe, writer)
+
+    def _write(self, folder: Path, recipe: Recipe, writer: Format) -> dict[str, Any]:
         with explained(folder):
             manifest = export.write_dataset(
                 folder, self.data, self.survey, self.shares.mean, self.problem.tokens,
                 format=writer, seed=int(self.recipe.settings["seed"]),
             )  # fmt: skip
+        export.check_unchanged(self.data, recipe)
         for name, source in manifest["sources"].items():
             source["content"] = _content(recipe.fingerprints[f"source {name}"])
         answer = self.to_dict()
@@ -133,21 +144,28 @@ def warnings(answer: Blend) -> list[str]:
     if len(problem.sources) == 1:
         lines.append("There is only one source: nothing is to be decided.")
     p = answer.probability_better("uniform")
-    if answer.method != "uniform" and len(problem.sources) > 1 and p <= 0.95:
+    if p < 0.05:
+        lines.append("Equal shares are predicted to be better than this blend.")
+    elif answer.method != "uniform" and len(problem.sources) > 1 and p <= 0.95:
         lines.append("The blend does not beat equal shares by more than noise.")
+    lines += [
+        f"{name} is predicted to be better than this blend: see --method {name}."
+        for name in answer.rivals
+        if name != "uniform" and answer.probability_better(name) < 0.05
+    ]
     for name, share, high, low in zip(
         problem.sources, answer.shares.mean, problem.high, problem.low
     ):
-        if share >= high - 1e-6 and high < 1 and low < high:
+        if low < high < 1 and 1e-6 < share >= high * (1 - 1e-6):
             lines.append(
                 f"{name} is at its cap: more of it would help; get more, or raise max_epochs."
             )
-    for name, epochs in zip(problem.sources, problem.epochs(answer.shares.mean)):
-        if epochs > MANY_EPOCHS:
-            lines.append(
-                f"{name} is gone through {epochs:.0f} times: proxies know little about so many "
-                f"repeats, and further ones may do harm."
-            )
+    epochs = zip(problem.sources, problem.epochs(answer.shares.mean))
+    if many := [f"{name} ({e:.0f} times)" for name, e in epochs if e > MANY_EPOCHS]:
+        lines.append(
+            f"Gone through very often: {', '.join(many)}. Proxies know little about so many "
+            f"repeats, and further ones may do harm."
+        )
     return lines + unread(answer.data, answer.survey)
 
 
@@ -200,6 +218,7 @@ def _as_dict(answer: Blend) -> dict[str, Any]:
         "rivals": rivals,
         "curve": [{"tokens": int(tokens), **row} for tokens, row in curve.items()],
         "trials": len(answer.study.trials),
+        "can_rerun": in_memory(answer.recipe.settings) is None,
         "quarantined": dict(zip(problem.sources, answer.survey.quarantined)),
         "left_out_as_target": dict(zip(problem.sources, answer.survey.left_out)),
         "warnings": warnings(answer),

@@ -1,9 +1,9 @@
 """The main job: sources, a target and a budget in; the best blend out. Here the rooms meet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -23,9 +23,11 @@ from cuvee.core import (
 )
 from cuvee.core.data import Engine, Survey
 from cuvee.engine.local import Local, Progress, silent
-from cuvee.question import Opened, Question, open_question
+from cuvee.question import Opened, Question, Settings, open_question
 
 BASELINES = ("uniform", "natural", "own_share")
+SAME = 1e-5
+"""Shares that differ by less are the same mixture."""
 
 
 def blend(
@@ -33,7 +35,7 @@ def blend(
     *,
     workers: int = 0,
     progress: Progress = silent,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Blend:
     """Find the best blend of several sources for a target and a budget.
 
@@ -96,17 +98,22 @@ def decide(opened: Opened) -> Blend:
         question.objective, question.limits,
     )  # fmt: skip
     study = explore(problem, trainer, mixer, question.seed, opened.data.engine)
-    shares = rounded(mixer.recommend(study, rng=stream(question.seed, "recommend")))
+    shares = mixer.recommend(study, rng=stream(question.seed, "recommend"))
+    shares = rounded(_checked(shares, problem, question.method), problem)
     forecast = partial(_forecast, trainer, problem, question.seed)
     rivals = {}
     for name in BASELINES:
         other = mix.load(name)
         known = explore(problem, trainer, other, question.seed, opened.data.engine)
         # Rounded like the answer, or two equal mixtures would differ by the rounding.
-        found = rounded(other.recommend(known, rng=stream(question.seed, "recommend", name)))
+        found = other.recommend(known, rng=stream(question.seed, "recommend", name))
+        found = rounded(found, problem)
         rivals[name] = Rival(found, forecast(found.mean))
     flattery = optimism(trainer, problem, question.seed, shares, opened.data.engine)
     losses = [forecast(shares.mean, scale).shifted(flattery) for scale in (1.0, *CURVE)]
+    for name, rival in rivals.items():
+        if np.abs(rival.shares.mean - shares.mean).max() < SAME:  # one mixture has one loss
+            rivals[name] = Rival(rival.shares, losses[0])
     curve = [loss.map(problem.objective.score, loss.unit) for loss in losses[1:]]
     return Blend(
         question.method, problem, shares, losses[0], flattery, rivals, stack(curve),
@@ -120,7 +127,7 @@ def trial(
     *,
     workers: int = 0,
     progress: Progress = silent,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Estimate:
     """Predict the losses of given mixtures.
 
@@ -159,7 +166,9 @@ class Tried:
 
 def try_mixtures(opened: Opened, shares: Any) -> Tried:
     """Run given mixtures through the proxy."""
-    one = isinstance(shares, Mapping) or not len(shares) or np.isscalar(shares[0])
+    if not isinstance(shares, Mapping | Sequence | np.ndarray) or not len(shares):
+        raise CuveeError(f"expected a mixture or a list of mixtures, got {shares!r}.")
+    one = isinstance(shares, Mapping) or np.isscalar(shares[0])
     rows = [shares] if one else list(shares)
     names = tuple(opened.question.sources)
     mixtures = [check_shares(row, names, f"mixture {i + 1}") for i, row in enumerate(rows)]
@@ -180,6 +189,24 @@ def explore(problem: Problem, trainer: Trainer, mixer: Any, seed: int, engine: E
         outcomes = engine(run, trials, label="mixtures tried") if many else map(run, trials)
         study = study.record(trials, tuple(outcomes))
     return study
+
+
+def _checked(answer: Any, problem: Problem, method: str) -> Estimate:
+    """What a mixer recommended, if it is what a mixer may recommend."""
+    hint = "see cuvee.testing.mix.check_mixer"
+    if not isinstance(answer, Estimate):
+        kind = type(answer).__name__
+        raise CuveeError(f"mixer {method!r} recommended a {kind}, expected an Estimate; {hint}.")
+    shares = np.asarray(answer.mean, dtype=float)
+    k = len(problem.sources)
+    if shares.shape != (k,) or answer.draws.shape[1:] != (k,):
+        raise CuveeError(f"mixer {method!r} recommended {shares.size} shares, not {k}; {hint}.")
+    if not np.isfinite(shares).all() or shares.min() < -1e-9 or abs(shares.sum() - 1) > 1e-6:
+        raise CuveeError(
+            f"mixer {method!r} recommended {np.round(shares, 4).tolist()}: expected shares from 0 "
+            f"on that sum to 1; {hint}."
+        )
+    return answer
 
 
 def optimism(
@@ -204,11 +231,13 @@ def optimism(
     return (looks - (here.mean - here.draws)).mean(axis=0)
 
 
-def rounded(shares: Estimate, digits: int = 6) -> Estimate:
+def rounded(shares: Estimate, problem: Problem, digits: int = 6) -> Estimate:
     """Shares as they are printed and written, so that what is stated is what is done."""
-    center = np.round(np.asarray(shares.mean), digits)
-    center[center.argmax()] += 1 - center.sum()
-    return Estimate(np.round(shares.draws, 9), shares.unit, shares.spread, np.round(center, digits))
+    center = np.clip(np.round(np.asarray(shares.mean), digits), problem.low, problem.high)
+    for i in np.argsort(-center):  # what rounding left over goes where the limits leave room
+        rest = 1 - center.sum()
+        center[i] += np.clip(rest, problem.low[i] - center[i], problem.high[i] - center[i])
+    return Estimate(np.round(shares.draws, 9), shares.unit, shares.spread, center)
 
 
 def _run(trainer: Trainer, seed: int, trial: Trial) -> Any:

@@ -3,22 +3,51 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, TypedDict
 
 from cuvee import sources as room
 from cuvee.core import CuveeError, Limits, check_names, parse_objective, parse_tokens, unknown
 from cuvee.core.data import Batch, Data, Engine, Reject, Source, Units, batches, checked
 from cuvee.core.files import sha256
+from cuvee.core.mixture import MAX_EPOCHS
 from cuvee.core.recipe import Recipe, versions
 from cuvee.core.units import Tokenizer, Words
 from cuvee.sources.memory import Memory
 from cuvee.sources.part import Apart, Without, hold_out, sample
+from cuvee.sources.paths import are_paths
 
 BYTES_PER_TOKEN = 5
 """Rough, to turn a wanted number of target tokens into bytes before anything is cut."""
 
 Sources = Mapping[str, Any]
 """Name -> path, glob, folder, list of paths or texts, or function that returns texts."""
+IN_MEMORY = "(in memory)"
+"""Stands in a recipe for data that has no files."""
+KINDS: dict[str, tuple[type, ...]] = {
+    "budget": (str, int, float), "method": (str,), "objective": (str, Mapping),
+    "max_epochs": (int, float, str, Mapping), "min_share": (int, float, Mapping),
+    "fixed": (Mapping, NoneType), "proxy": (str,), "tokenizer": (str, Path, NoneType),
+    "text": (str, Mapping, NoneType), "seed": (int,), "strict": (bool,), "target_tokens": (int,),
+}  # fmt: skip
+
+
+class Settings(TypedDict, total=False):
+    """Everything that a `Question` has beside its sources, for the signatures of the verbs."""
+
+    target: Any
+    budget: str | float
+    method: str
+    objective: str | Mapping[str, float]
+    max_epochs: float | Mapping[str, float]
+    min_share: float | Mapping[str, float]
+    fixed: Mapping[str, float] | None
+    proxy: str
+    tokenizer: str | None
+    text: str | Mapping[str, str] | None
+    seed: int
+    strict: bool
+    target_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +62,13 @@ class Question:
         budget: Tokens to train on, e.g. `"10M"`.
         method: Mixer.
         objective: `"mean"`, `"worst"`, a target's name, or weights by target.
-        max_epochs: How often a source may be repeated; one number, or by name.
+        max_epochs: How often a source may be repeated; one number, or by name (others: 4).
         min_share: Floor of every share; one number, or by name.
         fixed: Shares that are decided already, by name.
         proxy: Stand-in for training.
         tokenizer: A `tokenizer.json`; tokens are then its tokens. None: built-in words.
-        text: Column or field that holds the text. None: found.
+        text: Column or field that holds the text; one for all, or by source and target. None:
+            found.
         seed: Of everything random.
         strict: Stop at the first record that cannot be read, instead of counting it.
         target_tokens: At most about so many tokens of each target are used.
@@ -49,12 +79,12 @@ class Question:
     budget: str | float = "10M"
     method: str = "descent"
     objective: str | Mapping[str, float] = "mean"
-    max_epochs: float | Mapping[str, float] = 4.0
+    max_epochs: float | Mapping[str, float] = MAX_EPOCHS
     min_share: float | Mapping[str, float] = 0.0
     fixed: Mapping[str, float] | None = None
     proxy: str = "counts"
     tokenizer: str | None = None
-    text: str | None = None
+    text: str | Mapping[str, str] | None = None
     seed: int = 0
     strict: bool = False
     target_tokens: int = 60_000
@@ -63,11 +93,17 @@ class Question:
         if not isinstance(self.sources, Mapping):
             raise CuveeError('sources must be given by name, as {"web": "web/*.parquet", ...}.')
         check_names(list(self.sources), "source")
+        for name, kinds in KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (isinstance(value, bool) and name != "strict"):
+                wanted = " or ".join(k.__name__ for k in kinds)
+                raise CuveeError(f"{name}: expected {wanted}, got {value!r}.")
         if self.target_tokens < 1:
             raise CuveeError(f"target_tokens must be at least 1, got {self.target_tokens}.")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise CuveeError(f"the seed must be a whole number from 0 on, got {self.seed!r}.")
+        if not 0 <= self.seed < 2**63:
+            raise CuveeError(f"the seed must be a whole number from 0 to 2^63, got {self.seed}.")
         parse_tokens(self.budget)
+        self.limits.check(list(self.sources))
 
     @property
     def tokens(self) -> int:
@@ -79,11 +115,17 @@ class Question:
         """What the shares must obey."""
         return Limits(self.max_epochs, self.min_share, self.fixed)
 
+    def text_of(self, name: str) -> str | None:
+        """Text column of a source or target."""
+        return self.text.get(name) if isinstance(self.text, Mapping) else self.text
+
     def settings(self) -> dict[str, Any]:
-        """Plain JSON values; data in memory is named, not stored."""
+        """Plain JSON values; data in memory is marked, not stored."""
         plain = {f: getattr(self, f) for f in self.__dataclass_fields__}
-        plain["sources"] = {name: _written(spec) for name, spec in self.sources.items()}
-        plain["target"] = _written(self.target)
+        plain["sources"] = {name: _written(name, spec) for name, spec in self.sources.items()}
+        plain["target"] = None if self.target is None else _written("target", self.target)
+        plain["budget"] = self.tokens
+        plain["tokenizer"] = None if self.tokenizer is None else str(self.tokenizer)
         for name in ("max_epochs", "min_share"):
             plain[name] = _finite(plain[name])
         return plain
@@ -104,27 +146,41 @@ def open_question(question: Question, engine: Engine) -> Opened:
     Raises:
         CuveeError: A source or target cannot be read.
     """
-    units: Units = Words() if question.tokenizer is None else Tokenizer(question.tokenizer)
+    units: Units = Words() if question.tokenizer is None else Tokenizer(str(question.tokenizer))
     sources = {
-        name: room.open_source(name, spec, question.text) for name, spec in question.sources.items()
+        name: room.open_source(name, spec, question.text_of(name))
+        for name, spec in question.sources.items()
     }
-    targets, files = _open_targets(question, sources)
-    unread: dict[str, list[Reject]] = {target.name: [] for target in targets}
+    targets, whole, given = _open_targets(question, sources)
+    names = [target.name for target in targets]
+    parse_objective(question.objective, names)  # here already, as it costs nothing
+    for name in question.text if isinstance(question.text, Mapping) else ():
+        if name not in sources and name not in names:
+            raise unknown("source or target in text", name, [*sources, *names])
+    unread: dict[str, list[Reject]] = {name: [] for name in names}
     # All documents of a target stay out of the sources, not only the ones that are looked at.
-    whole = [*targets, *files]
     taken = Apart.of(b for t in whole for b in _noted(t, unread[t.name], question.strict))
-    parse_objective(question.objective, [target.name for target in targets])  # early: cheap
-    everything = [*sources.values(), *files]
-    prints = list(engine(lambda s: dict(s.fingerprint()), everything, label="fingerprinting"))
-    named = [f"source {n}" for n in sources] + [f"target {f.name}" for f in files]
-    content = dict(zip(named, prints))
-    if question.tokenizer is not None:
-        content["tokenizer"] = {question.tokenizer: f"sha256:{sha256(Path(question.tokenizer))}"}
-    recipe = Recipe(question.settings(), content, versions())
     apart = tuple(Without(source, taken) for source in sources.values())
     rejects = tuple(map(tuple, unread.values()))
     data = Data(apart, targets, units, engine, question.strict, rejects)
+    content = _fingerprints(question, data, given)
+    recipe = Recipe(question.settings(), content, versions())
+    try:
+        recipe.to_bytes()
+    except TypeError as error:
+        raise CuveeError(f"a name or path cannot be written to a recipe: {error}.") from error
     return Opened(question, data, recipe)
+
+
+def _fingerprints(question: Question, data: Data, files: list[Source]) -> dict[str, dict[str, str]]:
+    everything = [*files, *data.sources]
+    prints = list(data.engine(lambda s: dict(s.fingerprint()), everything, label="fingerprinting"))
+    named = [f"target {f.name}" for f in files] + [f"source {s.name}" for s in data.sources]
+    content = dict(zip(named, prints))
+    if question.tokenizer is not None:
+        path = str(question.tokenizer)
+        content["tokenizer"] = {path: f"sha256:{sha256(Path(path))}"}
+    return content
 
 
 def _noted(source: Source, rejects: list[Reject], strict: bool) -> Iterator[Batch]:
@@ -136,57 +192,65 @@ def _noted(source: Source, rejects: list[Reject], strict: bool) -> Iterator[Batc
 
 def _open_targets(
     question: Question, sources: Mapping[str, Source]
-) -> tuple[tuple[Memory, ...], list[Source]]:
-    """The targets as they are used, and in full those that have files of their own."""
-    wanted = question.target
+) -> tuple[tuple[Memory, ...], list[Source], list[Source]]:
+    """The targets: as they are looked at; in full; and those that are no part of a source."""
+    wanted: Any = question.target
     if wanted is None:
         wanted = {name: name for name in sources}
-    elif isinstance(wanted, str):
-        wanted = {wanted if wanted in sources else Path(wanted).name.split(".")[0]: wanted}
+    elif isinstance(wanted, str | Path):
+        wanted = {wanted if wanted in sources else target_name(str(wanted)): wanted}
     elif not isinstance(wanted, Mapping):
         wanted = {"target": wanted}
     check_names(list(wanted), "target")
     size = question.target_tokens * BYTES_PER_TOKEN
-    targets: list[Memory] = []
-    files: list[Source] = []
+    looked_at: list[Memory] = []
+    whole: list[Source] = []
+    given: list[Source] = []
     for name, spec in wanted.items():
         if isinstance(spec, str) and spec in sources:
-            part = hold_out(sources[spec], size, seed=question.seed)
+            part, full = hold_out(sources[spec], size, seed=question.seed)
+            full = replace(full, name=name)
         else:
-            files.append(_open_target(name, spec, question.text, sources))
-            part = sample(files[-1], size, seed=question.seed)
-        part = replace(part, name=name)
-        targets.append(part)
-    return tuple(targets), files
+            full = _open_target(name, spec, question.text_of(name), sources)
+            part = sample(full, size, seed=question.seed)
+            given.append(full)
+        looked_at.append(replace(part, name=name))
+        whole.append(full)
+    return tuple(looked_at), whole, given
+
+
+def target_name(path: str) -> str:
+    """What a target is called that was given as a path: the file's name without its suffixes."""
+    return Path(path).name.lstrip(".").split(".")[0] or "target"
 
 
 def _open_target(name: str, spec: Any, text: str | None, sources: Mapping[str, Source]) -> Source:
-    if isinstance(spec, str) and not any(c in spec for c in "*?[,") and not Path(spec).exists():
-        raise unknown("target (neither a file nor a source)", spec, sources)
+    if isinstance(spec, str):
+        spec = str(Path(spec).expanduser()) if spec.startswith("~") else spec
+        if not any(c in spec for c in "*?[,") and not Path(spec).exists():
+            raise unknown("target (neither a file nor a source)", spec, sources)
     return room.open_source(name, spec, text)
 
 
-def _written(spec: Any) -> Any:
-    """A source's specification as a recipe holds it."""
-    if spec is None or isinstance(spec, str):
-        return spec
-    if isinstance(spec, Path):
+def _written(name: str, spec: Any) -> Any:
+    """A specification as a recipe holds it."""
+    if isinstance(spec, str | Path):
         return str(spec)
     if isinstance(spec, Mapping):
-        return {name: _written(value) for name, value in spec.items()}
-    if isinstance(spec, (list, tuple)) and spec and all(_is_path(s) for s in spec):
-        return [str(s) for s in spec]
+        return {key: _written(key, value) for key, value in spec.items()}
+    if isinstance(spec, list | tuple) and are_paths(name, spec):
+        return [str(path) for path in spec]
     paths = getattr(spec, "paths", None)  # a Source of files
-    return None if paths is None else [str(path) for path in paths]
+    return IN_MEMORY if paths is None else [str(path) for path in paths]
 
 
-def _is_path(spec: Any) -> bool:
-    if not isinstance(spec, str):
-        return isinstance(spec, Path)
-    try:
-        return Path(spec).exists()
-    except OSError:  # longer than any name of a file: a text
-        return False
+def in_memory(settings: Mapping[str, Any]) -> str | None:
+    """Name of a source or target of a recipe that has no files to read again."""
+    target = settings.get("target")
+    named = [*settings["sources"].items(), *(
+        target.items() if isinstance(target, Mapping) else [("target", target)]
+    )]  # fmt: skip
+    return next((name for name, spec in named if spec == IN_MEMORY), None)
 
 
 def _finite(value: Any) -> Any:
@@ -196,4 +260,4 @@ def _finite(value: Any) -> Any:
     return "inf" if value == float("inf") else value
 
 
-__all__ = ["Opened", "Question", "open_question"]
+__all__ = ["Opened", "Question", "Settings", "in_memory", "open_question", "target_name"]

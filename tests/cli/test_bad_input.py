@@ -273,7 +273,7 @@ def test_folder_of_another_job(world, capsys):
     assert blend(capsys, *TWO).status == 0
     refused(blend(capsys, *TWO), "mixed holds a finished dataset")
     ran = run(capsys, "blend", *TWO, *TARGET, "--budget", "8k", "--out", "mixed", "--resume")
-    refused(ran, "cannot be resumed", "budget was 9k, is 8k")
+    refused(ran, "cannot be resumed", "budget was 9000, is 8000")
 
 
 # Rerun
@@ -299,10 +299,10 @@ def test_rerun_of_no_recipe(world, capsys, content):
     ("settings", "part"),
     [
         (b'{"sources": {"web": "web.jsonl"}, "sead": 1}', "Did you mean 'seed'"),
-        (b'{"sources": {"web": null}}', "lived in memory"),
+        (b'{"sources": {"web": "(in memory)"}}', "was in memory"),
         (b'{"sources": ["web"]}', "recipe"),
         (b'{"budget": "9k"}', "recipe"),
-        (b'{"sources": {"web": "web.jsonl"}, "seed": "x"}', "the seed must be"),
+        (b'{"sources": {"web": "web.jsonl"}, "seed": "x"}', "seed: expected int"),
     ],
 )
 def test_rerun_of_a_recipe_with_other_settings(world, capsys, settings, part):

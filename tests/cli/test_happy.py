@@ -205,7 +205,7 @@ first again,0.2,0.8,0
 def test_trial(world, capsys):
     Path("mixtures.csv").write_text(MIXTURES)
     ran = run(capsys, "trial", *COMMON, "--shares", "mixtures.csv", "--out", "losses.csv")
-    assert (ran.status, ran.out, ran.err) == (0, "", "")
+    assert (ran.status, ran.out, ran.err) == (0, "", "Wrote 4 mixture(s) to losses.csv\n")
     rows = list(csv.DictReader(io.StringIO(Path("losses.csv").read_text())))
     assert list(rows[0]) == ["note", "share/code", "share/web", "share/books",
                              "loss/val", "sd/val"]  # fmt: skip

@@ -65,7 +65,7 @@ def test_a_wish_for_one_small_source_spreads_the_rest():
 
 
 def test_box():
-    limits = Limits({"web": 2, "code": np.inf}, {"books": 0.1}, {"code": 0.25})
+    limits = Limits({"web": 2, "code": np.inf, "books": np.inf}, {"books": 0.1}, {"code": 0.25})
     low, high = limits.box(NAMES, np.array([10.0, 1.0, 5.0]), 100)
     assert low.tolist() == [0, 0.25, 0.1]
     assert high.tolist() == [0.2, 0.25, 1]

@@ -138,7 +138,7 @@ def begun(answer, monkeypatch, out):
     ("sources", "settings", "format", "reason"),
     [
         ({"web": [*TEXTS["web"], "more"]}, {}, "parquet", "content of source web.* was .*, is"),
-        ({}, {"budget": "7k"}, "parquet", "setting budget was 6k, is 7k"),
+        ({}, {"budget": "7k"}, "parquet", "setting budget was 6000, is 7000"),
         ({}, {"seed": 1}, "parquet", "setting seed was 0, is 1"),
         ({}, {"target": ["other words"]}, "parquet", "content of target"),
         ({}, {}, "jsonl.zst", "setting format was parquet, is jsonl.zst"),

@@ -4,6 +4,7 @@ import gzip
 import json
 import tracemalloc
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import orjson
@@ -11,8 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cuvee.core.errors import CuveeError
+from cuvee.sources import csv as csv_module
 from cuvee.sources import load, open_source
 from cuvee.sources.memory import Memory
 from cuvee.testing.sources import documents, save_dataset
@@ -198,13 +202,75 @@ def test_csv_with_a_lost_quote(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b'\xef\xbb\xbfid,text\r\n1,a\r\n\r\n2,"b\nb"\r\n3,"c\r\n4,d\r\n')
     source = open_source("s", path)
-    assert documents(source) == ["a", "b\nb"]
+    assert documents(source) == ["a", "b\nb", "d"]
     (bad,) = rejected(source)
     assert bad.place == f"{path}:6"
     assert "unexpected end of data" in bad.reason
     path.write_text("id;text\n1;a\n")
     with told("expected columns apart by ','"):
         open_source("s", path)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("bad", [[10], [0, 999], [3, 4, 5, 700]])
+def test_csv_lost_quotes_cost_only_their_lines(tmp_path, quoted, bad):
+    mark = '"' if quoted else ""
+    rows = [f"{mark}{i}{mark},{mark}text {i}{mark}\n" for i in range(1000)]
+    for i in bad:
+        rows[i] = rows[i].rstrip('\n"') + "\n" if quoted else rows[i].replace(",", ',"')
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n" + "".join(rows))
+    source = open_source("s", path)
+    assert documents(source) == [f"text {i}" for i in range(1000) if i not in bad]
+    assert [r.place for r in rejected(source)] == [f"{path}:{i + 2}" for i in bad]
+
+
+def test_csv_rows_of_another_width_over_lines(tmp_path):
+    """One reject if the row is whole; a row that swallowed others gives them back."""
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,"a\nb",c\n2,d\n3,"e\n4,f\n5,g",h\n6,i\n')
+    source = open_source("s", path)
+    assert documents(source) == ["d", "f", "i"]
+    assert [r.place[-2:] for r in rejected(source)] == [":2", ":5", ":7"]
+    path.write_text('id,"text\n1,a\n')
+    with told("the header is not CSV"):
+        open_source("s", path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["1,a", '1,"a', '1,a"', '1,"a"', "1,a,b", ""])))
+def test_csv_lines_are_in_a_row_or_counted(lines):
+    """Whatever the quotes: each line is part of exactly one document, or rejected once."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_text("\n".join(["id,text", "0,first", *lines, "9,last"]))
+        source = open_source("s", path)
+        found, bad = documents(source), rejected(source)
+    assert found[0] == "first"
+    assert len({r.place for r in bad}) == len(bad)
+    in_rows = sum(line != "" for text in found for line in text.split("\n"))
+    assert in_rows + len(bad) == 2 + sum(line != "" for line in lines)
+
+
+def test_csv_with_a_quote_that_never_ends(tmp_path, monkeypatch):
+    """Memory and time are bounded: lines like these look like one endless row from each of them."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n" + 'a","b\n' * 10_000 + "1,c\n")
+    monkeypatch.setattr(csv_module, "REACH", 1 << 16)
+    monkeypatch.setattr(csv_module, "AGAIN", 1 << 18)
+    source = open_source("s", path)
+    assert documents(source) == ["c"]
+    assert len(rejected(source)) == 10_000
+    path.write_text('id,text\n1,"' + "word\n" * 20_000 + '"\n2,c\n')
+    assert documents(source) == ["c"]
+    assert "not closed within" in rejected(source)[0].reason
+
+
+def test_csv_of_long_fields(tmp_path):
+    path = tmp_path / "a.csv"
+    book = "a line, of a book\n" * 100_000
+    path.write_text(f'id,text\n1,"{book}"\n2,"c"\n')
+    assert documents(open_source("s", path)) == [book, "c"]
 
 
 def test_tsv(tmp_path):
@@ -302,8 +368,32 @@ def test_long_text_is_cut_at_line_ends(tmp_path):
     (tmp_path / "a.txt").write_text(text)
     found = documents(open_source("s", tmp_path / "a.txt"))
     assert "".join(found) == text
-    assert all(doc.endswith("\n") and len(doc.encode()) <= 1 << 20 for doc in found)
+    assert all(doc.endswith("\n") and len(doc.encode()) <= 1 << 14 for doc in found)
     (tmp_path / "b.txt").write_text("é世" * 900_000)
     found = documents(open_source("s", tmp_path / "b.txt"))
     assert "".join(found) == "é世" * 900_000
-    assert len(found) == 5
+    assert len(found) == 275
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_book_is_many_documents(tmp_path, ending):
+    lines = [f"line {i} of a book{ending}" + ending * (i % 40 == 0) for i in range(9000)]
+    path = tmp_path / "book.txt"
+    path.write_bytes("".join(lines).encode())
+    found = documents(open_source("s", path))
+    assert "".join(found) == "".join(lines)
+    assert len(found) >= 10
+    assert all(doc.endswith(2 * ending) and 8192 <= len(doc) <= 16384 for doc in found[:-1])
+    spaced = "".join(lines).replace(ending, " ")
+    path.write_text(spaced)
+    found = documents(open_source("s", path))
+    assert "".join(found) == spaced
+    assert all(doc.endswith(" ") and 16000 < len(doc) <= 16384 for doc in found[:-1])
+
+
+def test_a_file_of_a_folder_stays_whole(tmp_path):
+    code = "print()\n" * 100_000
+    (tmp_path / "a.py").write_text(code)
+    assert documents(open_source("s", tmp_path)) == [code]
+    (tmp_path / "a.py").write_text(code * 2)
+    assert [len(doc) for doc in documents(open_source("s", tmp_path))] == [1 << 20, 551_424]

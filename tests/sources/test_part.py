@@ -84,8 +84,9 @@ def test_parts_are_sources(check, tmp_path):
 def test_held_out_documents_are_gone_from_the_rest(monkeypatch):
     monkeypatch.setattr(memory, "PIECE", 5000)
     source = Memory("web", (*MANY, "", *MANY[:50]))
-    target = hold_out(source, 10_000, seed=0)
+    target, whole = hold_out(source, 10_000, seed=0)
     held = documents(target)
+    assert documents(whole) == held
     rest = without(source, held)
     assert 10_000 <= sum(map(len, held)) < 11_000
     assert len(set(held)) == len(held)
@@ -95,24 +96,24 @@ def test_held_out_documents_are_gone_from_the_rest(monkeypatch):
     assert set(documents(rest)) == set(documents(source)) - set(held)
     assert rest.fingerprint().keys() == {"memory", "without"}
     assert documents(pickle.loads(pickle.dumps(rest))) == documents(rest)
-    again = hold_out(source, 10_000, seed=0)
-    other = hold_out(source, 10_000, seed=1)
+    again, _ = hold_out(source, 10_000, seed=0)
+    other, _ = hold_out(source, 10_000, seed=1)
     assert documents(again) == held != documents(other)
 
 
 def test_held_out_is_at_most_a_fraction():
     source = Memory("web", MANY)
     total = sum(map(len, MANY))
-    target = hold_out(source, total, most=0.1, seed=0)
+    target, _ = hold_out(source, total, most=0.1, seed=0)
     assert 0.09 * total < sum(map(len, documents(target))) <= 0.1 * total
-    target = hold_out(Memory("two", ("a" * 900, "b")), 10, seed=0)
+    target, _ = hold_out(Memory("two", ("a" * 900, "b")), 10, seed=0)
     assert documents(target) == ["b"]
 
 
 def test_copies_of_a_held_out_document_count_as_taken():
     source = Memory("web", (*(["the same"] * 4000), *MANY[:400]))
     for seed in range(20):
-        target = hold_out(source, 2000, most=0.1, seed=seed)
+        target, _ = hold_out(source, 2000, most=0.1, seed=seed)
         assert "the same" not in documents(target)
         assert len(documents(without(source, documents(target)))) > 4300
 
@@ -143,3 +144,33 @@ def test_sample():
     assert len(set(backwards) ^ set(some)) <= 2
     with pytest.raises(CuveeError, match="no document"):
         sample(Memory("t", ("",)), 10, 0)
+
+
+LONG = "".join(f"word{i} é " for i in range(70_000))
+
+
+@pytest.mark.parametrize("wanted", [1, 5000, 100_000])
+@pytest.mark.parametrize("long", [LONG, LONG.replace(" ", ""), LONG.replace(" ", "\n")])
+def test_long_documents_are_cut_to_what_is_wanted(wanted, long):
+    longs = [f"{i} {long}" for i in range(12)]
+    for texts in ([longs[0], "b"], longs, [*longs[:2], *MANY]):
+        source = Memory("s", texts)
+        used, whole = hold_out(source, wanted, seed=0)
+        part = sample(source, wanted, 0)
+        cut, full, taken = documents(used), documents(whole), documents(part)
+        assert len(cut) == len(full)
+        assert all(a.startswith(b) and b for a, b in zip(full, cut))
+        assert set(full) <= set(texts)
+        assert all(any(text.startswith(t) for text in texts) for t in taken)
+        for found in (cut, taken):
+            assert sum(len(t.encode()) for t in found) <= wanted + 600
+        assert sum(len(t.encode()) for t in taken) >= min(wanted, 500)
+        assert set(documents(without(source, full))) == set(texts) - set(full)
+
+
+def test_a_long_document_does_not_drive_out_short_ones():
+    """Whatever its rank, a document of nine tenths of the source is not held out."""
+    for seed in range(20):
+        used, whole = hold_out(Memory("s", [LONG * 5, *MANY]), 5000, seed=seed)
+        assert documents(used) == documents(whole)
+        assert sum(map(len, documents(used))) >= 5000

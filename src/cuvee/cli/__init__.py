@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cuvee: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("cuvee: stopped. What is finished stays; --resume goes on.", file=sys.stderr)
+        begun = getattr(options, "resume", None) is not None and options.out
+        hint = " What is finished stays; --resume goes on." if begun else ""
+        print(f"cuvee: stopped.{hint}", file=sys.stderr)
         # Worker threads are in the middle of a job; every file they write is whole or not there.
         sys.stderr.flush()
         os._exit(130)

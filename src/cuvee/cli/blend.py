@@ -15,9 +15,9 @@ from cuvee.answer import unread, with_format
 from cuvee.cli.progress import progress
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
-from cuvee.core.recipe import Recipe, to_json
+from cuvee.core.recipe import Recipe, to_json, versions
 from cuvee.engine.local import Local
-from cuvee.question import Opened, Question, open_question
+from cuvee.question import Opened, Question, in_memory, open_question, target_name
 
 
 def blend(options: argparse.Namespace) -> None:
@@ -41,19 +41,25 @@ def rerun(options: argparse.Namespace) -> None:
     sources = settings.get("sources")
     if not isinstance(sources, dict):
         raise CuveeError(f"{options.recipe} is not a recipe.json that cuvee wrote: no sources.")
-    for name, spec in sources.items():
-        if spec is None:
-            raise CuveeError(
-                f"source {name!r} of the recipe lived in memory and cannot be read again: "
-                f"call cuvee.blend from Python with the same settings."
-            )
+    if name := in_memory(settings):
+        raise CuveeError(
+            f"{name!r} of the recipe was in memory and cannot be read again: call cuvee.blend "
+            f"from Python with the same settings."
+        )
     if settings.get("max_epochs") == "inf":
         settings["max_epochs"] = float("inf")
     unknown_settings = set(settings) - set(Question.__dataclass_fields__)
     if unknown_settings:
         raise unknown("setting in the recipe", min(unknown_settings), Question.__dataclass_fields__)
     question = Question(**settings)
-    answer_and_write(question, options, options.out, format, resume=False, like=recipe)
+    other = [
+        f"{name} {recipe.versions[name]} (here {version})"
+        for name, version in versions().items()
+        if recipe.versions.get(name, version) != version
+    ]
+    if other and not options.quiet:
+        print(f"cuvee: made with {', '.join(other)}: bytes may differ.", file=sys.stderr)
+    answer_and_write(question, options, options.out, format, options.resume, like=recipe)
 
 
 def answer_and_write(
@@ -97,6 +103,8 @@ def trial(options: argparse.Namespace) -> None:
     else:
         table = read_csv(path)
         rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
+    if options.out and path.exists() and Path(options.out).resolve() == path.resolve():
+        raise CuveeError(f"--out {options.out} is the file of the mixtures: choose another.")
     with progress(options.quiet) as show:
         opened = open_question(question, Local(options.workers, show))
         tried = driver.try_mixtures(opened, rows)
@@ -109,6 +117,8 @@ def trial(options: argparse.Namespace) -> None:
     text = to_csv(filled)
     if options.out:
         write_whole(Path(options.out), lambda p: p.write_text(text, encoding="utf-8", newline=""))
+        if not options.quiet:
+            print(f"Wrote {len(filled)} mixture(s) to {options.out}", file=sys.stderr)
     elif not options.json:
         sys.stdout.write(text)
 
@@ -182,11 +192,18 @@ def _question(options: argparse.Namespace) -> dict[str, Any]:
         "budget": options.budget,
         "proxy": options.proxy,
         "tokenizer": options.tokenizer,
-        "text": options.text_column,
+        "text": _text(options.text_column),
         "seed": options.seed,
         "strict": options.strict,
         "target_tokens": options.target_tokens,
     }
+
+
+def _text(option: str | None) -> str | dict[str, str] | None:
+    """One text column for all, or `web=raw,code=src`."""
+    if option is None or "=" not in option:
+        return option
+    return _named_paths(option.split(","), "text column")
 
 
 def _named_paths(words: Sequence[str], what: str) -> dict[str, str]:
@@ -213,7 +230,7 @@ def _targets(words: Sequence[str] | None) -> str | dict[str, str] | None:
     named = []
     for word in words:
         bare = "=" not in word or Path(word).exists()
-        named.append(f"{Path(word).name.split('.')[0]}={word}" if bare else word)
+        named.append(f"{target_name(word)}={word}" if bare else word)
     return _named_paths(named, "target")
 
 

@@ -33,7 +33,7 @@ def demo(options: argparse.Namespace) -> None:
         target="reference",
         budget=options.budget,
     )  # fmt: skip
-    answer_and_write(question, options, options.out, "parquet", resume=False)
+    answer_and_write(question, options, options.out, "parquet", options.resume)
 
 
 def reference() -> Iterator[str]:

@@ -67,9 +67,11 @@ def build_parser() -> argparse.ArgumentParser:
     rerun = _command(commands, "rerun", RERUN, "blend:rerun")
     rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
     rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")
+    rerun.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     _common(rerun)
     demo = _command(commands, "demo", DEMO, "demo:demo")
     demo.add_argument("--out", default="demo", metavar="DIR", help="default: demo")
+    demo.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     demo.add_argument("--budget", default="2M", metavar="N", help="tokens; default: 2M")
     _common(demo)
     methods = _command(commands, "methods", METHODS, "methods:methods")
@@ -108,7 +110,9 @@ def _question(parser: argparse.ArgumentParser) -> None:
         "--tokenizer", metavar="FILE",
         help="tokenizer.json; tokens are then its tokens (default: built-in words)",
     )  # fmt: skip
-    parser.add_argument("--text-column", metavar="NAME", help="column or field with the text")
+    parser.add_argument(
+        "--text-column", metavar="C", help="column or field with the text: one name, or A=x,B=y"
+    )
     parser.add_argument("--proxy", default="counts", metavar="P", help="default: counts")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable record")
@@ -120,7 +124,7 @@ def _question(parser: argparse.ArgumentParser) -> None:
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors and --json")
+    parser.add_argument("--quiet", action="store_true", help="no tables, no progress, no notes")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="default: all cores")
 
 

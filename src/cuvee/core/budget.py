@@ -13,7 +13,9 @@ def parse_tokens(amount: str | float) -> int:
     Raises:
         CuveeError: Not an amount, or less than one token.
     """
-    text = str(amount).strip().lower().replace("_", "").replace(",", "")
+    text = str(amount).strip().lower().replace("_", "")
+    if re.match(r"\d{1,3}(,\d{3})+(?![\d,])", text):
+        text = text.replace(",", "")
     match = re.fullmatch(r"([-+]?[0-9.]+(?:e[-+]?\d+)?)\s*([kmbgt]?)\s*(?:tokens?)?", text)
     try:
         tokens = round(float(match[1]) * SCALE[match[2]]) if match else None
@@ -21,6 +23,8 @@ def parse_tokens(amount: str | float) -> int:
         tokens = None
     if tokens is None:
         raise CuveeError(f"a budget looks like 10M, 1.5B or 200000 (tokens), got {amount!r}.")
+    if tokens >= 2**63:
+        raise CuveeError(f"a budget of {amount} tokens is beyond the data of anybody.")
     if tokens < 1:
         raise CuveeError(f"the budget must be at least one token, got {amount!r}.")
     return tokens

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ def load(table: Mapping[str, str], name: str, room: str) -> type[Any]:
     if entry is None:
         raise unknown(f"{room} method", name, table)
     module, _, attribute = entry.partition(":")
+    if not module or not attribute or module.endswith(".py"):
+        raise CuveeError(f"a {room} method of your own is given as module:Class, got {name!r}.")
     here = str(Path.cwd())
     if entry is name and here not in sys.path:
         sys.path.append(here)  # a method of the user's own may lie in the current folder
@@ -51,13 +53,15 @@ def missing(error: ModuleNotFoundError) -> CuveeError:
     """The message for a library that is not installed."""
     library = (error.name or "").partition(".")[0]
     extra = EXTRAS.get(library)
-    fix = f'pip install "cuvee[{extra}]"' if extra else f"pip install {library}"
-    return CuveeError(f"this needs the library {library!r}, which is not installed: {fix}")
+    fix = f': pip install "cuvee[{extra}]"' if extra else ""
+    return CuveeError(f"this needs the library {library!r}, which is not installed{fix}.")
 
 
 def make(table: Mapping[str, str], name: str, room: str, /, **settings: Any) -> Any:
     """An instance of a named method with the given settings."""
     method = load(table, name, room)
+    if not is_dataclass(method):
+        raise CuveeError(f"{name!r} is no {room} method: expected a frozen dataclass of settings.")
     known = {f.name for f in fields(method)}
     for setting in settings:
         if setting not in known:

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from cuvee.core.errors import CuveeError, unknown
 
 Shares = Float[np.ndarray, "sources"]
+MAX_EPOCHS = 4.0
+"""Repeats that are worth almost as much as new text (Muennighoff et al., arXiv 2305.16264)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +18,13 @@ class Limits:
     """What a user demands of the shares.
 
     Args:
-        max_epochs: How often a source may be repeated; inf for no cap. One number, or by name.
+        max_epochs: How often a source may be repeated; inf for no cap. One number, or by name;
+            sources that are not named keep `MAX_EPOCHS`.
         min_share: Floor of every source. One number, or by name.
         fixed: Shares that are decided already, by name.
     """
 
-    max_epochs: float | Mapping[str, float] = 4.0
+    max_epochs: float | Mapping[str, float] = MAX_EPOCHS
     min_share: float | Mapping[str, float] = 0.0
     fixed: Mapping[str, float] | None = None
 
@@ -33,29 +36,19 @@ class Limits:
         Raises:
             CuveeError: A name or number is wrong, or no mixture can meet the limits.
         """
-        epochs = _by_name(self.max_epochs, sources, "max_epochs", default=np.inf)
-        low = _by_name(self.min_share, sources, "min_share", default=0.0)
-        if not (epochs > 0).all():
-            raise CuveeError(f"max_epochs must be above 0, got {epochs.min():g}.")
-        if not ((low >= 0) & (low <= 1)).all():
-            raise CuveeError(f"min_share must lie between 0 and 1, got {low.min():g}.")
+        epochs, low = self.check(sources)
         with np.errstate(invalid="ignore"):
             most = np.where(np.isinf(epochs), np.inf, epochs * available)
         high = np.minimum(most / tokens, 1.0)
         most_in_all = high.sum()
         for name, share in (self.fixed or {}).items():
-            if name not in sources:
-                raise unknown("source with a fixed share", name, sources)
-            if not 0 <= share <= 1:
-                raise CuveeError(
-                    f"the fixed share of {name!r} must lie between 0 and 1: {share:g}."
-                )
-            if share > high[list(sources).index(name)] + 1e-12:
+            i = list(sources).index(name)
+            if share > high[i] + 1e-12:
                 raise CuveeError(
                     f"the fixed share of {name!r} ({share:g}) needs more than max_epochs allow: "
                     f"lower it, or raise max_epochs."
                 )
-            low[list(sources).index(name)] = high[list(sources).index(name)] = share
+            low[i] = high[i] = share
         for i, name in enumerate(sources):
             if low[i] > high[i] + 1e-12:
                 raise CuveeError(
@@ -63,7 +56,9 @@ class Limits:
                     f"epochs of its {available[i]:.0f} tokens, but max_epochs is {epochs[i]:g}."
                 )
         if low.sum() > 1 + 1e-9:
-            raise CuveeError(f"the least shares sum to {low.sum():.4g}, which is more than 1.")
+            raise CuveeError(
+                f"the least shares sum to {low.sum():.4g}, which is more than 1: lower them."
+            )
         if high.sum() < 1 - 1e-9 <= most_in_all:
             raise CuveeError(
                 f"with the fixed shares, no mixture reaches more than {high.sum():.4g} of the "
@@ -75,6 +70,26 @@ class Limits:
                 f"allow {high.sum() * tokens:.0f}. Lower the budget, add data or raise max_epochs."
             )
         return low, high
+
+    def check(self, sources: Sequence[str]) -> tuple[np.ndarray, Shares]:
+        """Epochs allowed and floor of each source; what can be refused without its data, is."""
+        epochs = _by_name(self.max_epochs, sources, "max_epochs", default=MAX_EPOCHS)
+        low = _by_name(self.min_share, sources, "min_share", default=0.0)
+        if not (epochs > 0).all():
+            raise CuveeError(f"max_epochs must be above 0, got {epochs.min():g}.")
+        if not ((low >= 0) & (low <= 1)).all():
+            wrong = low[(low < 0) | (low > 1)][0]
+            raise CuveeError(f"min_share must lie between 0 and 1, got {wrong:g}.")
+        for name, share in (self.fixed or {}).items():
+            if name not in sources:
+                raise unknown("source with a fixed share", name, sources)
+            if not 0 <= share <= 1:
+                raise CuveeError(
+                    f"the fixed share of {name!r} must lie between 0 and 1: {share:g}."
+                )
+            if share < low[list(sources).index(name)]:
+                raise CuveeError(f"the fixed share of {name!r} ({share:g}) is below its min_share.")
+        return epochs, low
 
 
 def nearest(shares: Shares, low: Shares, high: Shares) -> Shares:
@@ -130,7 +145,10 @@ def _by_name(
     for name in value:
         if name not in sources:
             raise unknown(f"source in {what}", name, sources)
-    array = np.array([float(value.get(name, default)) for name in sources])
+    try:
+        array = np.array([float(value.get(name, default)) for name in sources])
+    except (TypeError, ValueError):
+        raise CuveeError(f"{what} must be a number, or numbers by source, got {value!r}.") from None
     if np.isnan(array).any():
         raise CuveeError(f"{what} must be a number, got nan.")
     return array

@@ -79,5 +79,9 @@ def check_names(names: Sequence[str], what: str) -> None:
     for name in names:
         if not name:
             raise CuveeError(f"a {what} has an empty name: give each one as NAME=PATH.")
+        if not isinstance(name, str) or any(mark in name for mark in ",=\n"):
+            raise CuveeError(f"{what} {name!r}: a name is text without commas, = and line ends.")
+        if what == "target" and name in ("mean", "worst"):
+            raise CuveeError(f"a target cannot be called {name!r}: that is an objective.")
         if list(names).count(name) > 1:
             raise CuveeError(f"two {what}s are called {name!r}: give each its own name.")

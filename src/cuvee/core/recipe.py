@@ -12,7 +12,7 @@ import orjson
 from cuvee.core.errors import CuveeError
 from cuvee.core.files import write_whole
 
-LIBRARIES = ("cuvee", "numpy", "pyarrow", "scipy", "zstandard")
+LIBRARIES = ("cuvee", "numpy", "orjson", "pyarrow", "scipy", "tokenizers", "zstandard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,18 @@ class Recipe:
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        content = {
-            "settings": self.settings,
-            "fingerprints": self.fingerprints,
-            "versions": self.versions,
-        }
-        write_whole(path, lambda p: p.write_bytes(to_json(content)))
+        content = self.to_bytes()
+        write_whole(path, lambda p: p.write_bytes(content))
+
+    def to_bytes(self) -> bytes:
+        """The JSON."""
+        return to_json(
+            {
+                "settings": self.settings,
+                "fingerprints": self.fingerprints,
+                "versions": self.versions,
+            }
+        )
 
     @staticmethod
     def load(path: Path) -> "Recipe":
@@ -70,7 +76,7 @@ def versions() -> dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # run from a source tree that is not installed
-            found[name] = "unknown"
+            found[name] = "not installed"
     return found
 
 

@@ -38,9 +38,10 @@ class Words:
     def head(self, text: str, units: int) -> str:
         """The first units of a text; half a character at the cut is left out."""
         data = text.encode()
-        bounds = cut(np.frombuffer(data, np.uint8), [0, len(data)], max_bytes=self.max_bytes).bounds
-        assert bounds is not None
-        end = int(bounds[min(units, len(bounds) - 1)])
+        found = cut(np.frombuffer(data, np.uint8), [0, len(data)], max_bytes=self.max_bytes)
+        if found.bounds is None or units >= len(found.ids):
+            return text
+        end = int(found.bounds[units])
         return data[:end].decode(errors="ignore")
 
 

@@ -2,14 +2,16 @@
 
 from cuvee.contracts import Format
 from cuvee.core.methods import make as _make
-from cuvee.export.folder import claim, finish, quarantine, read_manifest
+from cuvee.export.folder import check_unchanged, claim, finish, locked, quarantine, read_manifest
 from cuvee.export.write import write_dataset
 
 __all__ = [
     "METHODS",
+    "check_unchanged",
     "claim",
     "finish",
     "load",
+    "locked",
     "quarantine",
     "read_manifest",
     "write_dataset",

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ from cuvee.core import CuveeError
 from cuvee.core.data import Data, Survey
 from cuvee.core.files import explained, write_whole
 from cuvee.core.recipe import Recipe, to_json
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # not on Windows
+    fcntl = None
 
 
 def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
@@ -30,7 +37,7 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
             raise PermissionError
         # A run that was killed in its first moments leaves this, and nothing else.
         (out / ".recipe.json.tmp").unlink(missing_ok=True)
-        found = sorted(entry.name for entry in out.iterdir())
+        found = sorted(entry.name for entry in out.iterdir() if entry.name != ".cuvee")
     if not found:
         return out
     if "recipe.json" not in found:
@@ -47,6 +54,44 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
             f"{out} cannot be resumed, it was begun otherwise: {shown}. Choose another folder."
         )
     return out
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Nobody else writes to the folder meanwhile; the lock goes with the process.
+
+    Raises:
+        CuveeError: Somebody else does.
+    """
+    with explained(out):
+        (out / ".cuvee").mkdir(exist_ok=True)
+        file = (out / ".cuvee" / "lock").open("w")
+    with file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CuveeError(
+                f"another process is writing to {out}: wait for it, or end it."
+            ) from error
+        yield
+
+
+def check_unchanged(data: Data, recipe: Recipe) -> None:
+    """Hash the sources again: what was written is what was counted.
+
+    Raises:
+        CuveeError: A file changed while cuvee was at work.
+    """
+    prints = data.engine(lambda s: dict(s.fingerprint()), data.sources, label="checking sources")
+    for source, now in zip(data.sources, prints):
+        before = recipe.fingerprints[f"source {source.name}"]
+        for file in sorted({*before, *now}):
+            if before.get(file) != now.get(file):
+                raise CuveeError(
+                    f"{file} of source {source.name!r} changed while cuvee was at work: "
+                    f"start again, in another folder."
+                )
 
 
 def read_manifest(out: Path) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def _rows(job: Job, i: int, batch: Batch, mine: slice, first: int) -> pa.RecordB
             cut_text = pa.array([texts[k]], pa.large_string())
             tokens[k] = sum(len(c.ids) for c in job.data.units.cut(cut_text))
         text = pa.array(texts, pa.large_string())
-    names = [f"{source.name}/{r}" + (f"/{e}" if e else "") for r, e in zip(row, epoch)]
+    names = [f"{source.name}/{r}" + (f"#{e + 1}" if e else "") for r, e in zip(row, epoch)]
     columns = [pa.array(names, pa.large_string()), text, tokens, draws.place[mine]]
     return pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=SPILLED)
 

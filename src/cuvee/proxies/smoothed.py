@@ -173,8 +173,8 @@ class TargetModel:
         for level, k in zip(self.levels, smoothing.k):
             h = level.contexts @ seen.weight + k
             dlog_s = level.contexts.toarray() * (-seen.dweight / h[:, None])
-            missing = np.exp(-(level.documents @ seen.absence))
-            present = 1 - missing
+            absence = level.documents @ seen.absence
+            missing, present = np.exp(-absence), -np.expm1(-absence)
             below, c = a[level.lower], level.events @ seen.weight
             scale = 1 / (present * k * below)
             u = c * scale

@@ -39,9 +39,12 @@ def as_card(answer: dict[str, Any], manifest: dict[str, Any]) -> str:
         "## Load",
         _load(manifest),
         "## Make it again",
-        "`recipe.json` holds the settings, the seed, the versions and a hash of every input "
-        "file. Where the sources are at hand:",
-        "```sh\ncuvee rerun recipe.json --out again/\n```",
+        "`recipe.json` holds the settings, the seed, the versions and a hash of every input file. "
+        + (
+            "Where the sources are at hand:\n\n```sh\ncuvee rerun recipe.json --out again/\n```"
+            if facts.can_rerun
+            else "Some of the data was in memory: do it again from Python."
+        ),
         "## Caveats",
         _caveats(facts),
     ]

@@ -106,6 +106,7 @@ class Facts:
     seed: Any
     versions: Mapping[str, str]
     settings: Mapping[str, Any]
+    can_rerun: bool
 
 
 def visible(text: object) -> str:
@@ -158,6 +159,7 @@ def read(answer: Mapping[str, Any]) -> Facts:
         seed=answer.get("seed"),
         versions={visible(k): visible(v) for k, v in (answer.get("versions") or {}).items()},
         settings=dict(answer.get("settings") or {}),
+        can_rerun=bool(answer.get("can_rerun", True)),
     )
 
 

@@ -123,7 +123,11 @@ def _recipe(facts: Facts) -> str:
         for name, content in rows.items()
         if content is not None
     )
-    again = "<p>To do it again: <code>cuvee rerun recipe.json --out again/</code></p>"
+    again = (
+        "<p>To do it again: <code>cuvee rerun recipe.json --out again/</code></p>"
+        if facts.can_rerun
+        else "<p>Some of the data was in memory: do it again from Python.</p>"
+    )
     return _section("Recipe", f"<dl>{items}</dl>{again}")
 
 

@@ -6,9 +6,9 @@ from cuvee.report import numbers
 from cuvee.report.facts import Facts, SourceRow, TargetRow
 
 EXPLAINED = {
-    "uniform": "equal shares",
-    "natural": "in proportion to size",
-    "own_share": "all on each target's own source",
+    "uniform": "equal shares, as far as the limits allow",
+    "natural": "in proportion to size, as far as the limits allow",
+    "own_share": "all on each target's own source, as far as the limits allow",
 }
 
 _VARIES = {
@@ -104,7 +104,9 @@ def spread(facts: Facts) -> str:
         return "The spread was not measured, and the proxy's own bias is not known either."
     varies = _VARIES.get(facts.spread, f"is of the kind {facts.spread!r}")
     bias = "it does not contain the proxy's own bias"
-    return f"The spread (±, one standard deviation) {varies}; {bias}."
+    chosen = " The blend's losses allow for its having been chosen on the same documents."
+    allowed = chosen if facts.spread == "target documents" else ""
+    return f"The spread (±, one standard deviation) {varies}; {bias}.{allowed}"
 
 
 def named(name: str) -> str:

@@ -1,8 +1,10 @@
 """Comma and tab separated values, plain or compressed."""
 
 import csv
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar
 
 from cuvee.core.data import Batch, Piece, Reject
@@ -13,7 +15,13 @@ from cuvee.sources.lines import piece_blocks, split_lines
 
 EXPECTED = "CSV with a header"
 LONGEST = 1 << 30
-"""Bytes of a field: Python's own limit is 128 kB, and none at all lets a lost quote eat memory."""
+"""Characters of a field on one line: Python's own limit is 128 kB."""
+REACH = 16 << 20
+"""Characters of a row over several lines, 64 more for each line; beyond, a quote must be lost."""
+AGAIN = 64 << 20
+"""Characters that are looked at twice, at most, and `EARNED` more for each line: lines that are
+made to look like an endless row, one after the other, must not take forever."""
+EARNED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,12 @@ class Csv:
     def header(self, path: str) -> tuple[list[str], str]:
         """Columns of a file, and the one that holds the text."""
         with reading(path, EXPECTED):
-            rows = csv.reader(_lines(Piece(path, 0, size(path)), []), delimiter=_separator(path))
-            return self._header(path, next((row for row in rows if row), []))
+            rows = _rows(_lines(Piece(path, 0, size(path))), _separator(path))
+            return self._header(path, *next(rows, (1, [], "", ""))[1:3])
 
-    def _header(self, path: str, names: list[str]) -> tuple[list[str], str]:
+    def _header(self, path: str, names: list[str], reason: str) -> tuple[list[str], str]:
+        if reason:
+            raise CuveeError(f"{path}: expected {EXPECTED}, but the header is {reason}; mend it.")
         if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
             raise CuveeError(
                 f"{path}: expected columns apart by {_separator(path)!r}, got {names[0]!r}; "
@@ -67,44 +77,83 @@ class Csv:
         return names, text_column(path, dict.fromkeys(names, True), self.text)
 
     def _records(self, piece: Piece) -> Iterator[str | Reject]:
-        csv.field_size_limit(LONGEST)
-        seen: list[str] = []
-        rows = csv.reader(_lines(piece, seen), delimiter=_separator(piece.path), strict=True)
-        names: list[str] = []
-        column = line = 0
-        while True:
-            seen.clear()
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                row, reason = [""], f"not CSV: {error}"
+        rows = _rows(_lines(piece), _separator(piece.path))
+        _, names, reason, _ = next(rows, (1, [], "", ""))
+        if not names and not reason:
+            return
+        names, wanted = self._header(piece.path, names, reason)
+        column = names.index(wanted)
+        for line, row, reason, start in rows:
+            text = "" if reason else row[column]
+            if not reason and encodes(text):
+                yield text
             else:
-                reason = ""
-            place, line = f"{piece.path}:{line + 1}", rows.line_num
-            if not names and row and not reason:
-                names, text = self._header(piece.path, row)
-                column = names.index(text)
-            elif row:
-                text = row[column] if len(row) == len(names) else ""
-                if not reason and len(row) != len(names):
-                    reason = f"{len(row)} fields, but the header has {len(names)}"
-                elif not reason and not encodes(text):
-                    reason = NOT_UTF8
-                first = seen[0].encode(errors="surrogateescape") if seen else b""
-                yield Reject(place, reason, sample(first.strip())) if reason else text
+                start = start.encode(errors="surrogateescape").strip()
+                yield Reject(f"{piece.path}:{line}", reason or NOT_UTF8, sample(start))
 
 
 def _separator(path: str) -> str:
     return "\t" if ".tsv" in path.lower()[-8:] else ","
 
 
-def _lines(piece: Piece, seen: list[str]) -> Iterator[str]:
+def _lines(piece: Piece) -> Iterator[str]:
     """Decoded lines; bytes that are no UTF-8 become lone surrogates, to be found later."""
-    for some in split_lines(piece_blocks(piece)):
-        for line in some:
-            text = line.decode(errors="surrogateescape") + "\n"
-            if not seen:
-                seen.append(text)
-            yield text
+    return chain.from_iterable(
+        [line.decode(errors="surrogateescape") + "\n" for line in some]
+        for some in split_lines(piece_blocks(piece))
+    )
+
+
+def _rows(lines: Iterator[str], separator: str) -> Iterator[tuple[int, list[str], str, str]]:
+    """Line number, fields, why they are none (or ""), and first line of each row, header first.
+
+    A quote that is lost costs the line it opened on: the lines after it are read again.
+    """
+    csv.field_size_limit(LONGEST)
+    again: deque[str] = deque()
+    row: list[str] = []
+    line, width, left, start = 1, 0, AGAIN, 1
+    while True:
+        reason, seen = "", []
+        fed = _fed(again, lines, seen, min(left, REACH))
+        try:
+            for row in csv.reader(fed, delimiter=separator, strict=True):
+                if row and len(row) != width:
+                    if width and _swallowed(seen[1:], width, separator):
+                        reason = "a quote is not closed on its line or opened on a later one"
+                        break
+                    reason = f"{len(row)} fields, but the header has {width}" if width else ""
+                    width = width or len(row)
+                if row:
+                    yield line, row, reason, seen[0]
+                    reason = ""
+                line += len(seen)
+                seen.clear()
+            else:
+                return
+        except csv.Error as error:
+            reason = f"not CSV: {error}"
+        yield line, [], reason, seen[0]
+        line += 1
+        left = min(AGAIN, left + EARNED * (line - start)) - sum(map(len, seen[1:]))
+        start = line
+        again.extendleft(reversed(seen[1:]))
+
+
+def _fed(again: deque[str], lines: Iterator[str], seen: list[str], reach: int) -> Iterator[str]:
+    """Lines for one reader, noted in `seen`, which the caller empties after each row."""
+    held = 0
+    while line := again.popleft() if again else next(lines, ""):
+        held = held + len(line) + 64 if seen else 0
+        seen.append(line)
+        if held > reach:
+            raise csv.Error(f"a quote is not closed within {held} characters")
+        yield line
+
+
+def _swallowed(lines: list[str], width: int, separator: str) -> bool:
+    """Whether one of some lines is a row by itself, so that a quote before it must be lost."""
+    return any(
+        line.count(separator) == width - 1 and '"' not in line and not line.isspace()
+        for line in lines
+    )

@@ -1,20 +1,21 @@
 """Folders of documents."""
 
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
 from cuvee.sources.arrays import encodes
-from cuvee.sources.files import fingerprint, reading, unique
-from cuvee.sources.plain import plain_pieces, read_plain
+from cuvee.sources.files import reading, unique
+from cuvee.sources.plain import plain_fingerprint, plain_pieces, read_plain
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Every file in folders, at any depth, is a document; cut as `Text` does.
+    """Every file in folders, at any depth, is a document, as a file of code is one thing.
+
+    A file above 1 MiB is cut into documents of at most that, in the same places as `Text` does.
 
     Args:
         name: What the user calls it.
@@ -23,6 +24,7 @@ class Folder:
         text: Not used: plain text has no columns.
     """
 
+    longest: ClassVar[int] = 1 << 20
     name: str
     paths: tuple[str, ...]
     text: str | None = None
@@ -30,17 +32,9 @@ class Folder:
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", unique(f for p in self.paths for f in files_below(p)))
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """Runs of files of about 32 MB, at most 1000; ranges of bytes of large files."""
-        return plain_pieces(self.paths)
-
-    def read(self, piece: Piece) -> Iterator[Batch]:
-        """The documents of the piece; files that are no text are rejected."""
-        return read_plain(self.paths, piece)
-
-    def fingerprint(self) -> Mapping[str, str]:
-        """Hash of each file."""
-        return fingerprint(self.paths)
+    pieces = plain_pieces
+    read = read_plain
+    fingerprint = plain_fingerprint
 
 
 def files_below(path: str) -> tuple[str, ...]:

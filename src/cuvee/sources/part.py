@@ -2,6 +2,7 @@
 
 import hashlib
 import heapq
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,10 @@ from cuvee.sources.memory import Memory
 LOOKED_AT = 1 << 30
 """Bytes of text that `hold_out` reads, at most."""
 PIECES = 32
+LEAST = 512
+"""Bytes to which a document is cut, at least: shorter ones are used whole."""
+NEAR = 64
+"""Bytes behind the wanted end of a document where a space is looked for."""
 
 
 def document_keys(text: pa.LargeStringArray) -> UInt64[np.ndarray, "documents"]:
@@ -156,18 +161,24 @@ class Renamed:
         return self.source.fingerprint()
 
 
-def hold_out(source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int) -> Memory:
+def hold_out(
+    source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int
+) -> tuple[Memory, Memory]:
     """Documents of a source to measure loss on, chosen by their content.
 
     Read are up to 32 pieces spread evenly, and 1 GiB. Copies of a document go with it: each is
-    chosen once, all count as taken away. Documents of no characters are never chosen.
+    chosen once, all count as taken away. Documents of no characters are never chosen. One that is
+    longer than what is still wanted is cut to that.
 
     Args:
-        source: Where they come from; use `Without` it from then on.
-        tokens_wanted_bytes: Bytes of text wanted, about.
+        source: Where they come from; use it `Without` the whole documents from then on.
+        tokens_wanted_bytes: Bytes of text wanted; at most some hundred more are returned.
         most: Largest fraction of the bytes read that may be taken away, unless one document is
             already more.
         seed: Other seeds choose other pieces and documents.
+
+    Returns:
+        The text to measure loss on, and the same documents whole: those to leave out.
 
     Raises:
         CuveeError: The source does not have two different documents.
@@ -181,7 +192,9 @@ def hold_out(source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, see
     count = min(PIECES, len(pieces))
     shift = stream(seed, "hold_out").random()
     chosen = [pieces[int((i + shift) * len(pieces) / count)] for i in range(count)]
-    lowest = _Lowest(2 * tokens_wanted_bytes, copies_count_once=True)
+    lowest = _Lowest(
+        2 * tokens_wanted_bytes, copies_count_once=True, most_each=tokens_wanted_bytes // 8 + 1
+    )
     read = 0
     for piece in chosen:
         stop = read + LOOKED_AT // count
@@ -196,8 +209,9 @@ def hold_out(source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, see
             "a source of one document cannot be held out: give --target"
             if lowest.heap else "no document was found to hold out: give --target"
         ))  # fmt: skip
-    texts = _fill(lowest, tokens_wanted_bytes, most * read)
-    return Memory(source.name, tuple(texts))
+    whole = _fill(lowest, tokens_wanted_bytes, most * read)
+    used = _cut_to(whole, tokens_wanted_bytes)
+    return Memory(source.name, tuple(used)), Memory(source.name, tuple(whole))
 
 
 def _fill(lowest: "_Lowest", wanted: int, most: float) -> list[str]:
@@ -214,12 +228,31 @@ def _fill(lowest: "_Lowest", wanted: int, most: float) -> list[str]:
     return texts or [min(lowest.heap, key=lambda entry: (lowest.sizes[-entry[0]], entry))[2]]
 
 
+def _cut_to(texts: Iterable[str], wanted: int) -> list[str]:
+    """Documents until enough, the last one cut at a space near the end, or between characters."""
+    used: list[str] = []
+    for text in texts:
+        data = text.encode()
+        room = max(wanted, LEAST)
+        if len(data) > room:
+            ends = (data.find(mark, room - 1, room + NEAR) + 1 for mark in (b" ", b"\n"))
+            end = min((end for end in ends if end), default=room)
+            text = data[:end].decode(errors="ignore")  # the last character may be half there
+        used.append(text)
+        wanted -= len(data)
+        if wanted <= 0:
+            break
+    return used
+
+
 def sample(source: Source, want_bytes: int, seed: int) -> Memory:
     """All documents if they fit, else those of the lowest ranks; in their order in the source.
 
+    A document that is longer than what is still wanted is cut to that.
+
     Args:
         source: Read once, from end to end.
-        want_bytes: Bytes of text wanted, about.
+        want_bytes: Bytes of text wanted; at most some hundred more are returned.
         seed: Other seeds choose other documents.
     """
     lowest = _Lowest(want_bytes)
@@ -227,7 +260,10 @@ def sample(source: Source, want_bytes: int, seed: int) -> Memory:
         lowest.add(batch.text, _ranks(document_keys(batch.text), seed))
     if not lowest.heap:
         raise CuveeError(f"{source.name}: no document of one character or more was found.")
-    return Memory(source.name, tuple(t for _, _, t in sorted(lowest.heap, key=lambda e: -e[1])))
+    ranked = sorted(lowest.heap, key=lambda entry: (-entry[0], -entry[1]))
+    texts = _cut_to((text for _, _, text in ranked), want_bytes)
+    order = sorted(zip(ranked, texts), key=lambda pair: -pair[0][1])
+    return Memory(source.name, tuple(text for _, text in order))
 
 
 @dataclass(slots=True)
@@ -237,6 +273,7 @@ class _Lowest:
     Args:
         wanted: Bytes.
         copies_count_once: Documents of equal keys are kept once.
+        most_each: Bytes that a document counts at most, so that a long one drives out no others.
         heap: (-rank, -order, text), the highest rank first.
         sizes: Rank -> bytes of the document and its copies.
         held: Bytes in the heap.
@@ -246,6 +283,7 @@ class _Lowest:
 
     wanted: int
     copies_count_once: bool = False
+    most_each: int = sys.maxsize
     heap: list[tuple[int, int, str]] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)
     held: int = 0
@@ -273,10 +311,10 @@ class _Lowest:
             return
         heapq.heappush(self.heap, (-rank, -order, text.as_py()))
         self.sizes[rank] = size
-        self.held += size
+        self.held += min(size, self.most_each)
         while len(self.heap) > 1:
             largest = self.heap[0]
-            size = len(largest[2].encode())
+            size = min(len(largest[2].encode()), self.most_each)
             if self.held - size < self.wanted:
                 break
             heapq.heappop(self.heap)

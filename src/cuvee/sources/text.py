@@ -1,17 +1,20 @@
 """Plain text files."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
-from cuvee.sources.files import BLOCK, blocks, fingerprint, reading
-from cuvee.sources.plain import plain_pieces, read_plain
+from cuvee.sources.files import BLOCK, blocks, reading
+from cuvee.sources.plain import plain_fingerprint, plain_pieces, read_plain
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Plain text files, each a document; one above 1 MiB is cut at line ends into such of 1 MiB.
+    """Plain text files, each a document; one above 16 KiB is cut into documents of at most that.
+
+    It is cut at blank lines, or at line ends where the second half of the 16 KiB has none, else
+    at spaces, else between characters: a book is many documents, so that a part of it can be
+    held out.
 
     Args:
         name: What the user calls it.
@@ -19,6 +22,7 @@ class Text:
         text: Not used: plain text has no columns.
     """
 
+    longest: ClassVar[int] = 16 << 10
     name: str
     paths: tuple[str, ...]
     text: str | None = None
@@ -29,17 +33,9 @@ class Text:
             _check_is_text(self.paths[0])
         return self
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """Ranges of about 32 MB of large files; runs of small files."""
-        return plain_pieces(self.paths)
-
-    def read(self, piece: Piece) -> Iterator[Batch]:
-        """The documents of the piece."""
-        return read_plain(self.paths, piece)
-
-    def fingerprint(self) -> Mapping[str, str]:
-        """Hash of each file."""
-        return fingerprint(self.paths)
+    pieces = plain_pieces
+    read = read_plain
+    fingerprint = plain_fingerprint
 
 
 def _check_is_text(path: str) -> None:
