@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -168,7 +167,6 @@ def test_source_that_changes_in_between_is_refused(tmp_path, change):
         )  # fmt: skip
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 @pytest.mark.parametrize("format", export.METHODS)
 def test_full_disk_is_told_as_such_by_every_library(format, tmp_path):
     """Arrow and zstandard raise errors of their own; the number in them must survive."""

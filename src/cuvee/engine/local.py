@@ -82,7 +82,7 @@ class Local:
             thread.start()
         try:
             yield from self._in_order(tasks, results, len(items), 2 * workers, label)
-        except Exception:
+        except Exception:  # whatever a job raised; Ctrl-C and a closed iterator wait for nobody
             call_off()
             for thread in threads:
                 thread.join()
