@@ -7,7 +7,7 @@ A room answers one question, has one contract and a table `METHODS` from name to
 |---|---|---|
 | sources | where do samples come from? | `Source` |
 | proxies | what would training on this give? | `Proxy`, which prepares a `Trainer` |
-| mix | how much of which source? | `Mixer` |
+| mix | how much of which source? | `Mixer`; one that learns a law from runs is a `Learner` |
 | export | what does a trainer read? | `Format` |
 | engine | where does it run? | `Engine` |
 
@@ -15,19 +15,31 @@ A room answers one question, has one contract and a table `METHODS` from name to
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from numpy.random import Generator
 
 from cuvee.core.data import Data, Engine, Source, Survey, Units
 from cuvee.core.estimate import Estimate
+from cuvee.core.points import Points
 from cuvee.core.study import Outcome, Study, Trial
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Engine", "Format", "Mixer", "Proxy", "Source", "Trainer", "Units"]
+__all__ = [
+    "Engine",
+    "Forecast",
+    "Format",
+    "Learner",
+    "Mixer",
+    "Proxy",
+    "Source",
+    "Trainer",
+    "Units",
+]
 
 
 class Trainer(Protocol):
@@ -70,6 +82,31 @@ class Mixer(Protocol):
 
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """Shares within the problem's limits, with their spread."""
+        ...
+
+
+class Forecast(Protocol):
+    """Losses at points that were not run."""
+
+    def mean(self, points: Points) -> Float[np.ndarray, "points targets"]:
+        """The point forecast."""
+        ...
+
+    def predict(self, points: Points) -> Estimate:
+        """What one more run would give, its own noise included: draws, points, targets."""
+        ...
+
+
+@runtime_checkable
+class Learner(Mixer, Protocol):
+    """A mixer that learns a law of the losses from runs, its own or those of others."""
+
+    def fit(self, study: Study, *, rng: Generator) -> Forecast:
+        """The law, fitted to every trial of the study.
+
+        Raises:
+            CuveeError: Fewer trials than the law needs.
+        """
         ...
 
 

@@ -67,7 +67,7 @@ def test_saved_table(tmp_path):
     study = Study(PROBLEM).record((first, second), (outcome(1, 3), outcome(2, 4)))
     study.save(tmp_path / "runs.parquet")
     table = pq.read_table(tmp_path / "runs.parquet").to_pydict()
-    assert list(table) == ["run", "tokens", "seed", "after", "share/a", "share/b",
+    assert list(table) == ["run", "tokens", "seed", "params", "after", "share/a", "share/b",
                            "loss/t", "sd/t", "loss/u", "sd/u"]  # fmt: skip
     assert table["run"] == [0, 1]
     assert table["tokens"] == [1000, 1000]

@@ -5,6 +5,7 @@ from cuvee.core.errors import CuveeError, unknown
 from cuvee.core.estimate import Estimate, stack
 from cuvee.core.mixture import Limits, Shares, check_shares, nearest
 from cuvee.core.objective import Objective, named_numbers, parse_objective
+from cuvee.core.points import Points
 from cuvee.core.problem import Problem, check_names
 from cuvee.core.replay import Ask, next_trial
 from cuvee.core.seeds import stream
@@ -17,6 +18,7 @@ __all__ = [
     "Limits",
     "Objective",
     "Outcome",
+    "Points",
     "Problem",
     "Shares",
     "Study",

@@ -1,14 +1,16 @@
 """What is to be decided."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.mixture import Limits, Shares, nearest
 from cuvee.core.objective import Objective, parse_objective
+from cuvee.core.points import Points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +27,10 @@ class Problem:
         tokens: The budget.
         objective: One number from the targets' losses; the mean by default.
         limits: What the shares must obey.
+        params: Size of the model that the answer is for, in parameters; NaN: not stated.
+        spend: Tokens that all trials together may train on.
+        facts: What can be known of the sources' content without a trial, by name, for mixers
+            that say in `needs` what they need.
 
     Raises:
         CuveeError: Names repeat, a source is empty, or no mixture obeys the limits.
@@ -38,6 +44,9 @@ class Problem:
     limits: Limits
     low: Shares
     high: Shares
+    params: float = float("nan")
+    spend: float = float("inf")
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -47,6 +56,8 @@ class Problem:
         tokens: int,
         objective: str | Mapping[str, float] | Objective = "mean",
         limits: Limits | None = None,
+        params: float = float("nan"),
+        spend: float = float("inf"),
     ) -> "Problem":
         """A checked problem; `objective` may be written as in `parse_objective`."""
         check_names(sources, "source")
@@ -60,12 +71,35 @@ class Problem:
         limits = limits or Limits()
         low, high = limits.box(sources, amounts, tokens)
         return Problem(
-            tuple(sources), tuple(targets), amounts, tokens, objective, limits, low, high
-        )
+            tuple(sources), tuple(targets), amounts, tokens, objective, limits, low, high,
+            params, spend,
+        )  # fmt: skip
 
     def fit(self, shares: Shares) -> Shares:
         """The allowed shares nearest in proportion to those wished for."""
         return nearest(shares, self.low, self.high)
+
+    def points(self, shares: Float[np.ndarray, "points sources"] | Shares) -> Points:
+        """Mixtures at the scale that the answer is for."""
+        return Points.at(shares, self.tokens, self.params)
+
+    def per_trial(self, trials: int) -> float:
+        """Tokens of each of so many trials: the budget, or less if `spend` asks for it."""
+        return min(float(self.tokens), self.spend / trials)
+
+    def own(self) -> Int[np.ndarray, "sources"]:
+        """Index of the target that is text of each source itself.
+
+        Raises:
+            CuveeError: A source has no target of its name.
+        """
+        for name in self.sources:
+            if name not in self.targets:
+                raise CuveeError(
+                    f"this method needs a loss on text of every source itself, and there is no "
+                    f"target {name!r}: leave out the target, or add one called {name!r}."
+                )
+        return np.array([self.targets.index(name) for name in self.sources])
 
     def epochs(self, shares: Shares) -> Float[np.ndarray, "sources"]:
         """How often each source is gone through."""

@@ -1,6 +1,8 @@
 """Trials, what came of them, and the study that keeps both."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,7 @@ from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
 from cuvee.core.files import write_whole
 from cuvee.core.mixture import Shares
+from cuvee.core.points import Points
 from cuvee.core.problem import Problem
 
 
@@ -25,6 +28,10 @@ class Trial:
         after: The run that this one continues; a schedule is a chain of trials.
         gradient: Whether the gradient is wanted, too, of a trainer that knows it: of the mean
             losses, or of every draw as well.
+        params: Parameters of the model; NaN: the trainer's own.
+        merge: Weights and runs whose parameters are averaged, weights summing to 1; nothing is
+            trained, and the shares are those of what the merged runs saw.
+        per_token: Whether the log-probability of each target token is wanted, too.
     """
 
     shares: Shares
@@ -32,20 +39,44 @@ class Trial:
     seed: int = 0
     after: "Trial | None" = None
     gradient: Literal["none", "mean", "draws"] = "none"
+    params: float = float("nan")
+    merge: tuple[tuple[float, "Trial"], ...] = ()
+    per_token: bool = False
 
     def __post_init__(self) -> None:
         if self.gradient not in ("none", "mean", "draws"):
             raise CuveeError(f"gradient must be none, mean or draws, got {self.gradient!r}.")
 
     def seen(self) -> Float[np.ndarray, "sources"]:
-        """Tokens seen of each source when this run ends, earlier runs of its chain included."""
-        here = np.asarray(self.shares) * self.tokens
-        return here if self.after is None else here + self.after.seen()
+        """Tokens seen of each source when this run ends, earlier runs of its chain included.
+
+        Of merged runs it is the weighted mean: what a model sees that is the mean of models.
+        """
+        if self.merge:
+            return np.sum([weight * trial.seen() for weight, trial in self.merge], axis=0)
+        return np.sum([np.asarray(leg.shares) * leg.tokens for leg in self.chain()], axis=0)
+
+    def chain(self) -> tuple["Trial", ...]:
+        """The runs that this one continues, first to last, and itself: its schedule."""
+        legs: list[Trial] = []
+        leg: Trial | None = self
+        while leg is not None:
+            legs.append(leg)
+            leg = leg.after
+        return tuple(reversed(legs))
+
+    def cost(self) -> float:
+        """Tokens trained on in this run alone; merging trains on none."""
+        return 0.0 if self.merge else float(self.tokens)
 
     def key(self) -> tuple[object, ...]:
         """Equal for trials that ask for the same run."""
-        shares = np.asarray(self.shares, dtype=float)
-        return shares.tobytes(), self.tokens, self.seed, self.gradient, id(self.after)
+        merged = tuple((weight, trial.key()) for weight, trial in self.merge)
+        legs = [
+            (np.asarray(t.shares, dtype=float).tobytes(), t.tokens, t.seed, str(t.params))
+            for t in self.chain()
+        ]
+        return *legs, self.gradient, self.per_token, merged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,21 +89,32 @@ class Outcome:
         gradient: Of each target's loss with respect to the trial's shares, where the trainer
             knows it; the extra first axis of `gradient_draws` matches the draws of `losses`.
         gradient_draws: The same for each draw.
+        log_probs: Per target, the log-probability of each of its tokens, in nats.
     """
 
     losses: Estimate
     cost: float
     gradient: Float[np.ndarray, "targets sources"] | None = None
     gradient_draws: Float[np.ndarray, "draws targets sources"] | None = None
+    log_probs: tuple[Float[np.ndarray, "tokens"], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """A problem, and every trial so far with its outcome. Immutable: `record` returns a new one."""
+    """A problem, and every trial so far with its outcome. Immutable: `record` returns a new one.
+
+    Args:
+        problem: What is to be decided.
+        trials: That were run.
+        outcomes: What came of each.
+        prior: A forecast that costs nothing to ask, such as the count proxy beside real runs;
+            its losses may be in another unit. It is not saved.
+    """
 
     problem: Problem
     trials: tuple[Trial, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    prior: Callable[[Trial], Outcome] | None = None
 
     def record(self, trials: tuple[Trial, ...], outcomes: tuple[Outcome, ...]) -> "Study":
         """The study with more trials."""
@@ -87,6 +129,18 @@ class Study:
         """Shares of each trial."""
         k = len(self.problem.sources)
         return np.array([t.shares for t in self.trials]).reshape(-1, k)
+
+    @property
+    def points(self) -> Points:
+        """Shares of all that each trial's model saw, tokens in all, size of the model."""
+        seen = np.array([t.seen() for t in self.trials]).reshape(-1, len(self.problem.sources))
+        tokens = seen.sum(axis=1)
+        return Points(seen / tokens[:, None], tokens, np.array([t.params for t in self.trials]))
+
+    @property
+    def spent(self) -> float:
+        """Tokens that all trials trained on."""
+        return sum(trial.cost() for trial in self.trials)
 
     @property
     def losses(self) -> Float[np.ndarray, "trials targets"]:
@@ -118,7 +172,7 @@ class Study:
         return int(np.argmin(self.scores))
 
     def save(self, path: str | Path) -> None:
-        """Write the run table: run, tokens, seed, after, share/<source>, loss/<target>, sd/..."""
+        """Write the run table: run, tokens, seed, params, after, share/..., loss/..., sd/..."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -127,6 +181,9 @@ class Study:
             "run": pa.array(range(len(self.trials)), pa.int64()),
             "tokens": pa.array([t.tokens for t in self.trials], pa.float64()),
             "seed": pa.array([t.seed for t in self.trials], pa.int64()),
+            "params": pa.array(
+                [None if isnan(t.params) else t.params for t in self.trials], pa.float64()
+            ),
             "after": pa.array([place.get(id(t.after)) for t in self.trials], pa.int64()),
         }
         for i, name in enumerate(self.problem.sources):

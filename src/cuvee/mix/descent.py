@@ -1,14 +1,13 @@
 """Exact gradient descent on a proxy, over the simplex."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator, default_rng
-from scipy.optimize import OptimizeResult, minimize
 
 from cuvee.core import Ask, CuveeError, Estimate, Outcome, Problem, Study, Trial, next_trial
+from cuvee.mix.search import minimise
 
 DESIGN_SEED = 1
 
@@ -99,47 +98,8 @@ def _descend(
         slope = _gradient(outcome)
         return outcome.losses.mean, (slope - (slope @ shares)[:, None]) / total
 
-    result = _minimise(problem, at, start, steps, tolerance)
+    result = minimise(problem, at, start, steps, tolerance)
     return problem.fit(np.clip(result.x[: len(start)], 0, None))
-
-
-def _minimise(
-    problem: Problem,
-    at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    start: np.ndarray,
-    steps: int,
-    tolerance: float,
-    low: np.ndarray | None = None,
-    high: np.ndarray | None = None,
-) -> OptimizeResult:
-    """SLSQP on the objective of `at(shares) -> (losses, gradients)`.
-
-    The worst target is not smooth, so it becomes a variable of its own: make it small, with
-    every target's loss below it.
-    """
-    low = problem.low if low is None else low
-    high = problem.high if high is None else high
-    weights, k = problem.objective.weights, len(start)
-    on_simplex = {"type": "eq", "fun": lambda x: x[:k].sum() - 1,
-                  "jac": lambda x: np.r_[np.ones(k), np.zeros(len(x) - k)]}  # fmt: skip
-    options = {"maxiter": steps, "ftol": tolerance}
-    bounds = list(zip(low, high))
-    if not problem.objective.worst:
-        return minimize(
-            lambda x: at(x)[0] @ weights, start, jac=lambda x: weights @ at(x)[1],
-            method="SLSQP", bounds=bounds, constraints=[on_simplex], options=options,
-        )  # fmt: skip
-    counted = weights > 0
-    below = {
-        "type": "ineq",
-        "fun": lambda x: x[k] - at(x[:k])[0][counted],
-        "jac": lambda x: np.c_[-at(x[:k])[1][counted], np.ones(counted.sum())],
-    }
-    return minimize(
-        lambda x: x[k], np.r_[start, at(start)[0][counted].max()],
-        jac=lambda x: np.r_[np.zeros(k), 1.0], method="SLSQP",
-        bounds=[*bounds, (None, None)], constraints=[on_simplex, below], options=options,
-    )  # fmt: skip
 
 
 def _sloped(problem: Problem, shares: np.ndarray) -> Trial:
@@ -190,6 +150,6 @@ def _prefer(
             curved = hessian @ step
             return losses + slope @ step + curved @ step / 2, slope + curved
 
-        found = _minimise(problem, at, best, steps=50, tolerance=1e-9)
+        found = minimise(problem, at, best, steps=50, tolerance=1e-9)
         draws.append(problem.fit(np.clip(found.x[: len(best)], 0, None)))
     return np.array(draws)

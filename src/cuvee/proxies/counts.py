@@ -114,7 +114,7 @@ class CountTrainer:
             where=self.available > 0,
         )  # fmt: skip - passages that a share of 1 makes
         seen = passages(trial.seen(), self.available, self.smoothing.repeats)
-        centers, draws, slopes, slope_draws = [], [], [], []
+        centers, draws, slopes, slope_draws, log_probs = [], [], [], [], []
         for model, picks in zip(self.models, self.resamples):
             tokens, taken = model.tokens.sum(), picks @ model.tokens
             if trial.gradient == "mean":
@@ -129,11 +129,14 @@ class CountTrainer:
                 logp = model.log_likelihood(seen, self.smoothing)
             centers.append(-logp.sum() / tokens)
             draws.append(-(picks @ logp) / taken)
+            if trial.per_token:
+                log_probs.append(model.per_token(seen, self.smoothing))
         return Outcome(
             _losses(np.stack(draws, axis=1), np.array(centers), self._measured()),
-            cost=trial.tokens,
+            cost=trial.cost(),
             gradient=np.stack(slopes) if slopes else None,
             gradient_draws=np.stack(slope_draws, axis=1) if slope_draws else None,
+            log_probs=tuple(log_probs) if trial.per_token else None,
         )
 
     def _measured(self) -> bool:

@@ -92,6 +92,8 @@ class Level:
         lower: Row of the level below of each event.
         use: Occurrences of each event in each group of target text.
         context_use: Occurrences of each context there.
+        event_at: Event at each token of the target; -1 if no source holds it.
+        context_at: Context of each token, likewise.
     """
 
     events: csr_array
@@ -101,6 +103,8 @@ class Level:
     lower: Int[np.ndarray, "events"]
     use: csr_array
     context_use: csr_array
+    event_at: Int[np.ndarray, "tokens"]
+    context_at: Int[np.ndarray, "tokens"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +129,21 @@ class TargetModel:
             below = a[level.lower]
             u = (level.events @ seen.weight) / (present * k * below)
             total += level.context_use @ np.log(s) + level.use @ (present * np.log1p(u))
+            a = s[level.context] * below * (1 + u)
+        return total
+
+    def per_token(self, seen: Passages, smoothing: Smoothing) -> Float[np.ndarray, "tokens"]:
+        """Expected log-probability of each token, in the order of the text."""
+        total = np.full(len(self.levels[0].event_at), -np.log(smoothing.vocabulary))
+        a = np.array([1 / smoothing.vocabulary])
+        for level, k in zip(self.levels, smoothing.k):
+            s = k / (level.contexts @ seen.weight + k)
+            present = -np.expm1(-(level.documents @ seen.absence))
+            below = a[level.lower]
+            u = (level.events @ seen.weight) / (present * k * below)
+            # An appended 0 is what the index -1 finds.
+            total += np.append(np.log(s), 0.0)[level.context_at]
+            total += np.append(present * np.log1p(u), 0.0)[level.event_at]
             a = s[level.context] * below * (1 + u)
         return total
 
@@ -247,6 +266,7 @@ def target_model(
                 ctx_row[first], below[first],
                 _tally(group[there], row[there], (groups, len(ids))),
                 _tally(group[ctx_there], ctx_row[ctx_there], (groups, len(ctx_ids))),
+                row.astype(np.int32), ctx_row.astype(np.int32),
             )
         )  # fmt: skip
         below = row

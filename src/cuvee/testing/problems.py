@@ -1,7 +1,7 @@
 """Planted mixing problems: the best mixture is known, the mixer sees a noisy view of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.random import Generator, default_rng
 from scipy.optimize import minimize
 
-from cuvee.core import Estimate, Outcome, Problem, Trial
+from cuvee.core import Estimate, Objective, Outcome, Problem, Trial
 
 Law = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(documents' parameters, shares) -> (losses by document, gradients by document)."""
@@ -56,19 +56,30 @@ class Planted:
     draws: int = 40
 
     def problem(self) -> Problem:
-        """The numbers that a mixer gets."""
+        """The numbers that a mixer gets.
+
+        Beside the targets that count there is one of each source's own text, of weight 0.
+        """
         targets, k = self.worth.shape
-        return Problem.of(
-            [f"s{i}" for i in range(k)],
-            [f"t{i}" for i in range(targets)],
-            np.full(k, 1e6),
-            10**6,
-            "worst" if self.worst else "mean",
-        )
+        names = [f"s{i}" for i in range(k)]
+        weights = np.r_[np.full(targets, 1 / targets), np.zeros(k)]
+        return replace(
+            Problem.of(
+                names, [f"t{i}" for i in range(targets)] + names, np.full(k, 1e6), 10**6,
+                Objective(weights, self.worst),
+            ),
+            facts=_facts(self),
+        )  # fmt: skip
 
     def trainer(self, seed: int) -> "PlantedTrainer":
         """A trainer on a sample of documents."""
         return PlantedTrainer(self, self._sample(self.documents, seed), seed)
+
+    @property
+    def own(self) -> Float[np.ndarray, "sources sources"]:
+        """Worth of each source for the text of each source: itself most of all."""
+        k = self.worth.shape[1]
+        return np.full((k, k), 0.3) + 1.7 * np.eye(k)
 
     def loss(self, shares: np.ndarray) -> float:
         """The objective over the whole population of documents."""
@@ -82,7 +93,7 @@ class Planted:
     def _sample(self, documents: int, seed: int) -> list[np.ndarray]:
         rng = default_rng(seed + 2)
         return [np.maximum(row + self.scatter * rng.standard_normal((documents, len(row))), -1)
-                for row in self.worth]  # fmt: skip
+                for row in np.vstack([self.worth, self.own])]  # fmt: skip
 
 
 @cache
@@ -127,20 +138,31 @@ class PlantedTrainer:
         return self.planted.problem().available
 
     def run(self, trial: Trial, *, rng: Generator) -> Outcome:
-        """Losses and gradients on the sample, and on resamples of its documents."""
+        """Losses and gradients on the sample, and on resamples of its documents.
+
+        The law sees the shares of all that the run's chain, or the merged runs, have seen.
+        """
+        seen = trial.seen()
+        shares = seen / seen.sum()
         pick = default_rng(self.seed + 10_000)
         n, draws = self.planted.documents, self.planted.draws
         weights = np.stack([pick.multinomial(n, np.full(n, 1 / n), draws) / n for _ in self.theta])
-        both = [self.planted.law(theta, trial.shares) for theta in self.theta]
+        both = [self.planted.law(theta, shares) for theta in self.theta]
         losses = np.stack([w @ loss for w, (loss, _) in zip(weights, both)], axis=1)
         slopes = np.stack([w @ slope for w, (_, slope) in zip(weights, both)], axis=1)
         center = np.array([loss.mean() for loss, _ in both])
         return Outcome(
             Estimate(losses, "nats per token", "target documents", center),
-            cost=trial.tokens,
+            cost=trial.cost(),
             gradient=np.stack([slope.mean(axis=0) for _, slope in both]),
             gradient_draws=slopes,
+            log_probs=tuple(-loss for loss, _ in both) if trial.per_token else None,
         )
+
+
+def _facts(planted: Planted) -> dict[str, np.ndarray]:
+    """What a look at the sources' content would tell."""
+    return {}
 
 
 MIXING = {
