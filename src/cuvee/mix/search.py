@@ -13,8 +13,6 @@ from cuvee.core.estimate import Spread
 Law = Callable[[Float[np.ndarray, "points sources"]], Float[np.ndarray, "points targets"]]
 """Losses of many mixtures at once."""
 Slope = Callable[[Shares], tuple[np.ndarray, np.ndarray]]
-    [Shares], tuple[Float[np.ndarray, "targets"], Float[np.ndarray, "targets sources"]]
-]
 """Losses of one mixture, (targets,), and their gradients, (targets, sources)."""
 STEP = 1e-5
 
