@@ -1,8 +1,6 @@
 """`cuvee blend`, `cuvee trial` and `cuvee rerun`."""
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from cuvee.cli.progress import progress
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import Recipe, to_json, versions
+from cuvee.core.tables import read_csv, to_csv
 from cuvee.engine.local import Local
 from cuvee.question import Opened, Question, in_memory, open_question, target_name
 
@@ -101,7 +100,7 @@ def trial(options: argparse.Namespace) -> None:
         rows: list[dict[str, Any]] = [named_numbers(options.shares, "--shares")]
         table = [{f"share/{n}": rows[0].get(n, 0.0) for n in names}]
     else:
-        table = read_csv(path)
+        table = read_csv(path, "a header share/<source>,... and mixtures")
         rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
     if options.out and path.exists() and Path(options.out).resolve() == path.resolve():
         raise CuveeError(f"--out {options.out} is the file of the mixtures: choose another.")
@@ -121,40 +120,6 @@ def trial(options: argparse.Namespace) -> None:
             print(f"Wrote {len(filled)} mixture(s) to {options.out}", file=sys.stderr)
     elif not options.json:
         sys.stdout.write(text)
-
-
-def read_csv(path: Path) -> list[dict[str, Any]]:
-    """Rows of a CSV file by column.
-
-    Raises:
-        CuveeError: It cannot be read, has no rows, or a row is too short or too long.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            header, rows = list(reader.fieldnames or ()), list(reader)
-    except OSError as error:
-        raise CuveeError(f"cannot read {path}: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CuveeError(f"{path} is not a CSV file in UTF-8: {error}.") from error
-    if not rows:
-        raise CuveeError(f"{path} has no rows: expected a header share/<source>,... and mixtures.")
-    for column in header:
-        if header.count(column) > 1:
-            raise CuveeError(f"{path}: two columns are called {column!r}.")
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise CuveeError(f"{path}, line {number}: expected {len(header)} values.")
-    return rows
-
-
-def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV text."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _shares(

@@ -58,15 +58,42 @@ def missing(error: ModuleNotFoundError) -> CuveeError:
 
 
 def make(table: Mapping[str, str], name: str, room: str, /, **settings: Any) -> Any:
-    """An instance of a named method with the given settings."""
+    """An instance of a named method with the given settings.
+
+    Settings may stand in the name, too: `regmix:regressor=linear:trials=64`.
+
+    Raises:
+        CuveeError: Unknown name or setting, or a value that the setting cannot have.
+    """
+    written = [part for part in name.split(":") if "=" in part]
+    name = ":".join(part for part in name.split(":") if "=" not in part)
     method = load(table, name, room)
     if not is_dataclass(method):
         raise CuveeError(f"{name!r} is no {room} method: expected a frozen dataclass of settings.")
-    known = {f.name for f in fields(method)}
+    known = {f.name: f.default for f in fields(method)}
+    for setting, _, value in (part.partition("=") for part in written):
+        settings[setting] = _value(value, known.get(setting), f"{name}:{setting}")
     for setting in settings:
         if setting not in known:
             raise unknown(f"setting of {room}/{name}", setting, known)
     return method(**settings)
+
+
+def _value(text: str, default: Any, what: str) -> Any:
+    """A setting as text, as the kind of its default."""
+    kinds = {bool: "true or false", int: "a whole number", float: "a number"}
+    kind = type(default)
+    if kind is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if kind not in kinds:
+        return text
+    try:
+        number = float(text)
+        if kind is float or (kind is int and number == int(number)):
+            return kind(number)
+    except (ValueError, OverflowError):
+        pass
+    raise CuveeError(f"{what}: expected {kinds[kind]}, got {text!r}.")
 
 
 def summary(method: type[Any]) -> str:

@@ -1,0 +1,254 @@
+"""Tables of runs on disk: cuvee's own, olmix's two files, RegMix's two files.
+
+| form | columns |
+|---|---|
+| cuvee | `share/<source>`, `loss/<target>`; if known `run`, `tokens`, `params`, `seed`, `after` |
+| olmix | ratios: `run`, `name`, `index`, sources; metrics: `run`, `name`, `index`, targets |
+| regmix | `index`, `train_<source>`; `index`, `metric/<target>_val_loss` |
+
+The two files of the last two forms are joined by their first column.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cuvee.core.errors import CuveeError, unknown
+from cuvee.core.files import write_whole
+from cuvee.core.mixture import check_shares
+from cuvee.core.points import Points
+from cuvee.core.problem import check_names
+from cuvee.core.runs import Runs, joined
+from cuvee.core.tables import read_csv, to_csv
+
+Rows = list[dict[str, Any]]
+IDS = ("run_id", "run", "index")
+OLMIX_NOTES = ("run", "run_id", "name", "index")
+FORMS = ("cuvee", "olmix", "regmix")
+
+
+def read_runs(*paths: str | Path) -> Runs:
+    """One table from one or several; each path is a table, `A,B` for two files, or a folder.
+
+    Args:
+        paths: CSV or Parquet files. `ratios.csv,metrics.csv` are the two files of olmix or of
+            RegMix; a folder is searched for olmix's.
+
+    Raises:
+        CuveeError: A file cannot be read, a column is missing, a number is none, shares do not
+            sum to 1.
+    """
+    return joined(_read(str(path)) for path in paths)
+
+
+def _read(path: str) -> Runs:
+    if Path(path).is_dir():
+        files = [str(Path(path, name)) for name in ("ratios.csv", "metrics.csv")]
+        return _two(files[0], files[1])
+    if "," in path and not Path(path).exists():
+        parts = path.split(",")
+        if len(parts) != 2:
+            raise CuveeError(f"expected one table or two files A,B, got {path!r}.")
+        return _two(*parts)
+    rows = _rows(path)
+    columns = list(rows[0])
+    sources = [c.removeprefix("share/") for c in columns if c.startswith("share/")]
+    targets = [c.removeprefix("loss/") for c in columns if c.startswith("loss/")]
+    if not sources or not targets:
+        other = _kind(columns)
+        hint = f": this looks like {other}; give both files as A,B" if other else ""
+        raise CuveeError(
+            f"{path} needs columns share/<source> and loss/<target>, and has "
+            f"{', '.join(columns[:6])}{hint}."
+        )
+    return _table(path, rows, {f"share/{n}": n for n in sources}, {f"loss/{n}": n for n in targets})
+
+
+def _kind(columns: Sequence[str]) -> str:
+    if any(c.startswith(("train_", "metric/", "valid_")) for c in columns):
+        return "one of RegMix's two files"
+    return "one of olmix's two files" if set(columns) & {"run", "run_id"} else ""
+
+
+def _two(first: str, second: str) -> Runs:
+    """Mixtures in one file, losses in another."""
+    mixtures, results = _rows(first), _rows(second)
+    if _is_loss_file(list(mixtures[0])):
+        (first, mixtures), (second, results) = (second, results), (first, mixtures)
+    regmix = any(c.startswith("train_") for c in mixtures[0])
+    ids = [next((c for c in IDS if c in rows[0]), "") for rows in (mixtures, results)]
+    if "" in ids:
+        raise CuveeError(f"{first}, {second}: both need a column run or index to be joined by.")
+    left, right = ({str(row[key]): row for row in rows}
+                   for rows, key in zip((mixtures, results), ids))  # fmt: skip
+    for path, rows, table in ((first, mixtures, left), (second, results, right)):
+        if len(table) < len(rows):
+            raise CuveeError(f"{path}: {len(rows) - len(table)} runs stand there twice.")
+    if left.keys() != right.keys():
+        lonely = sorted(left.keys() ^ right.keys())
+        raise CuveeError(
+            f"{first} has {len(left)} runs, {second} has {len(right)}: "
+            f"{len(lonely)} are in one file only, first run {lonely[0]!r}."
+        )
+    if regmix:
+        sources = {c: c.removeprefix("train_") for c in mixtures[0] if c.startswith("train_")}
+        targets = {c: _regmix_target(c) for c in results[0] if c not in OLMIX_NOTES}
+    else:
+        sources = {c: c for c in mixtures[0] if c not in OLMIX_NOTES}
+        targets = {c: c for c in results[0] if c not in OLMIX_NOTES}
+    both = [{**{f"m {c}": row[c] for c in sources}, **{f"r {c}": right[run][c] for c in targets},
+             "run": run} for run, row in left.items()]  # fmt: skip
+    return _table(f"{first},{second}", both, {f"m {c}": n for c, n in sources.items()},
+                  {f"r {c}": n for c, n in targets.items()})  # fmt: skip
+
+
+def _is_loss_file(columns: Sequence[str]) -> bool:
+    return any(c.startswith(("metric/", "valid_")) for c in columns)
+
+
+def _regmix_target(column: str) -> str:
+    return column.removeprefix("metric/").removeprefix("valid_").removesuffix("_val_loss")
+
+
+def _rows(path: str) -> Rows:
+    if not path.endswith(".parquet"):
+        return read_csv(Path(path), "a header share/<source>,...,loss/<target>,... and runs")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise CuveeError(f"cannot read {path}: {str(error).splitlines()[0]}.") from error
+    if not rows:
+        raise CuveeError(f"{path} has no rows: expected runs.")
+    return rows
+
+
+def _table(path: str, rows: Rows, sources: Mapping[str, str], targets: Mapping[str, str]) -> Runs:
+    """Runs from rows; `sources` and `targets` map a column to a name."""
+    check_names(list(sources.values()), "source")
+    check_names(list(targets.values()), "target")
+    names = [str(row.get("run", i)) for i, row in enumerate(rows)]
+    place = [f"{path}, row {i + 1} (run {name})" for i, name in enumerate(names)]
+    shares = np.array([
+        check_shares([_number(row[c], f"{where}: {c}") for c in sources], list(sources.values()),
+                     where)
+        for row, where in zip(rows, place)
+    ])  # fmt: skip
+    losses = np.array([
+        [_number(row[c], f"{where}: {c}", empty=np.nan) for c in targets]
+        for row, where in zip(rows, place)
+    ])  # fmt: skip
+    scale = {
+        name: np.array([_number(row.get(name), f"{where}: {name}", empty=np.nan)
+                        for row, where in zip(rows, place)])
+        for name in ("tokens", "params")
+    }  # fmt: skip
+    seeds = [int(_number(row.get("seed"), f"{w}: seed", empty=0.0)) for row, w in zip(rows, place)]
+    for name, values in scale.items():
+        if (values <= 0).any():
+            raise CuveeError(f"{place[int(np.argmax(values <= 0))]}: {name} must be above 0.")
+    points = Points(shares, scale["tokens"], scale["params"])
+    if any(row.get("after") not in (None, "") for row in rows):
+        points = _followed(rows, names, points, path)
+    return Runs(
+        tuple(sources.values()), tuple(targets.values()), tuple(names), points, losses,
+        np.array(seeds),
+    )  # fmt: skip
+
+
+def _followed(rows: Rows, names: Sequence[str], points: Points, path: str) -> Points:
+    """Shares and tokens of whole chains: a run that continues another has seen its data, too."""
+    seen = points.shares * points.tokens[:, None]
+    for i, row in enumerate(rows):  # a run stands below the one that it continues
+        if row.get("after") in (None, ""):
+            continue
+        before = str(int(float(row["after"])))
+        if before not in names[:i]:
+            raise unknown(f"run in column after of {path}, row {i + 1}", before, names[:i])
+        seen[i] += seen[names.index(before)]
+    tokens = seen.sum(axis=1)
+    return Points(seen / tokens[:, None], tokens, points.params)
+
+
+def _number(value: Any, where: str, empty: float | None = None) -> float:
+    if value is None or value == "" or value != value:
+        if empty is None:
+            raise CuveeError(f"{where} is empty: expected a number.")
+        return empty
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise CuveeError(f"{where} is {value!r}: expected a number.") from None
+    if np.isnan(number) and empty is not None:
+        return empty
+    if not np.isfinite(number):
+        raise CuveeError(f"{where} is {value!r}: expected a finite number.")
+    return number
+
+
+def write_runs(runs: Runs, out: str | Path, form: str = "cuvee") -> list[Path]:
+    """Write a table of runs: one CSV or Parquet file, or two CSV files in a folder.
+
+    Args:
+        runs: The table.
+        out: File of the form cuvee; folder of the forms olmix and regmix.
+        form: `cuvee`, `olmix` (ratios.csv, metrics.csv) or `regmix` (mixture.csv, loss.csv).
+
+    Returns:
+        The files.
+    """
+    if form not in FORMS:
+        raise unknown("form of a run table", form, FORMS)
+    if form == "cuvee":
+        return [_put(Path(out), _own_rows(runs))]
+    pairs = list(zip(runs.names, runs.points.shares, runs.losses))
+    if form == "olmix":
+        notes = [{"run": name, "name": name, "index": i} for i, name in enumerate(runs.names)]
+        files = ("ratios.csv", "metrics.csv")
+        mixtures = [n | dict(zip(runs.sources, p[1].tolist())) for n, p in zip(notes, pairs)]
+        results = [n | dict(zip(runs.targets, _plain(p[2]))) for n, p in zip(notes, pairs)]
+    else:
+        files = ("mixture.csv", "loss.csv")
+        sources = [f"train_{n}" for n in runs.sources]
+        targets = [f"metric/{n}_val_loss" for n in runs.targets]
+        mixtures = [{"index": n, **dict(zip(sources, s.tolist()))} for n, s, _ in pairs]
+        results = [{"index": n, **dict(zip(targets, _plain(losses)))} for n, _, losses in pairs]
+    Path(out).mkdir(parents=True, exist_ok=True)
+    return [_put(Path(out, name), rows) for name, rows in zip(files, (mixtures, results))]
+
+
+def _own_rows(runs: Runs) -> Rows:
+    shares = [f"share/{n}" for n in runs.sources]
+    losses = [f"loss/{n}" for n in runs.targets]
+    at = runs.points
+    return [
+        {"run": name, "params": p, "tokens": n, "seed": int(seed),
+         **dict(zip(shares, s.tolist())), **dict(zip(losses, _plain(row)))}
+        for name, p, n, seed, s, row in zip(
+            runs.names, _plain(at.params), _plain(at.tokens), runs.seeds, at.shares, runs.losses
+        )
+    ]  # fmt: skip
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    """NaN is an empty cell."""
+    return [None if np.isnan(v) else float(v) for v in values]
+
+
+def _put(path: Path, rows: Rows) -> Path:
+    write: Callable[[Path], object]
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pylist(rows)
+        write = lambda temporary: pq.write_table(table, temporary)  # noqa: E731
+    else:
+        text = to_csv(rows)
+        write = lambda temporary: temporary.write_text(text, "utf-8", newline="")  # noqa: E731
+    write_whole(path, write)
+    return path

@@ -1,0 +1,317 @@
+"""How well does each method forecast runs that it has not seen? Every method, the same table."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.stats import rankdata
+
+from cuvee import mix
+from cuvee.contracts import Learner, Mixer
+from cuvee.core import CuveeError, Estimate, Outcome, Points, Study, Trial, stream
+from cuvee.core.runs import Runs
+
+BASELINES = ("uniform", "natural", "own_share")
+LEVEL = 0.9
+"""Of the intervals whose coverage is counted."""
+FLOOR = 1e-3
+"""Added to shares before their logarithm: what is not there at all is not infinitely far."""
+RESAMPLES = 200
+LEAST = 3
+"""Test runs of one scale, below which they are not ranked."""
+MEAN = "mean"
+"""Stands for the mean of all targets."""
+
+Prior = Callable[[Trial], Outcome]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """How one method did.
+
+    Every array has one entry per target and, where there are several, one more for their mean.
+    The spread of a figure, its standard deviation, comes from resampling the test runs.
+
+    Args:
+        method: Name.
+        spearman: Rank correlation of forecast and loss, among test runs of one scale.
+        rmse: Root mean square error, nats per token; NaN if no level was forecast.
+        relative_error: Mean of |error| / loss; NaN likewise.
+        regret: Loss of the test run that the method would choose above the lowest, nats.
+        coverage: Share of test losses inside the method's 90% interval; NaN if it has none.
+        spread: By figure, the standard deviation of its mean over targets.
+        draws: Resampled means over targets of `spearman`, paired between methods.
+        seconds: To fit and to forecast.
+    """
+
+    method: str
+    targets: tuple[str, ...]
+    spearman: Float[np.ndarray, "targets"]
+    rmse: Float[np.ndarray, "targets"]
+    relative_error: Float[np.ndarray, "targets"]
+    regret: Float[np.ndarray, "targets"]
+    coverage: Float[np.ndarray, "targets"]
+    spread: Mapping[str, float]
+    draws: Float[np.ndarray, "draws"]
+    seconds: float
+
+    def mean(self, figure: str) -> float:
+        """Mean of a figure over the targets themselves."""
+        values = getattr(self, figure)[: self._own]
+        return float(np.mean(values)) if np.isfinite(values).all() else float("nan")
+
+    @property
+    def _own(self) -> int:
+        return len(self.targets) - (self.targets[-1] == MEAN)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `cuvee score --json` prints it."""
+        figures = ("rmse", "relative_error", "regret", "coverage")
+        own = slice(0, self._own)
+        named = {f: dict(zip(self.targets, map(_json, getattr(self, f)))) for f in figures}
+        ranks = {
+            "mean": _json(self.mean("spearman")),
+            "per_target": dict(zip(self.targets[own], map(_json, self.spearman[own]))),
+        }
+        if self._own < len(self.targets):
+            ranks["mean_loss"] = _json(self.spearman[-1])
+        return {
+            "method": self.method,
+            "spearman": ranks,
+            **{f: _json(self.mean(f)) for f in figures},
+            "seconds": round(self.seconds, 3),
+            "spread": {f: _json(v) for f, v in self.spread.items()},
+            "per_target": named,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """All methods on the same runs.
+
+    Args:
+        rows: One per method, in the order asked for.
+        runs: How many were fitted to.
+        tests: How many were forecast.
+        scales: How many different (params, tokens) the test runs have.
+        seen: Whether each of these scales is among the runs fitted to.
+    """
+
+    rows: tuple[Score, ...]
+    runs: int
+    tests: int
+    scales: int
+    seen: bool
+
+    def verdict(self) -> str:
+        """Who ranks best, and whether by more than noise, in a sentence."""
+        rows = sorted(self.rows, key=lambda r: -np.nan_to_num(r.mean("spearman"), nan=-2))
+        best, rest = rows[0], rows[1:]
+        if not rest or np.isnan(best.mean("spearman")):
+            return ""
+        behind = [r for r in rest if np.mean(r.draws < best.draws) < 0.95]
+        if not behind:
+            return f"{best.method} ranks best, ahead of every other by more than noise."
+        names = ", ".join(r.method for r in behind[:5]) + (" and more" if len(behind) > 5 else "")
+        return f"{best.method} ranks best; {names} not behind by more than noise."
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `cuvee score --json` prints it."""
+        return {
+            "methods": [row.to_dict() for row in self.rows],
+            "runs": self.runs,
+            "tests": self.tests,
+            "scales": self.scales,
+            "verdict": self.verdict(),
+        }
+
+
+def score(
+    runs: Runs,
+    test: Runs,
+    methods: Sequence[str] = (),
+    *,
+    target: str | None = None,
+    seed: int = 0,
+    prior: Prior | None = None,
+    available: Mapping[str, float] | None = None,
+) -> Scores:
+    """Fit each method to some runs, and judge it on others.
+
+    A method without a law of the losses ranks mixtures by their distance from its answer: the
+    Kullback-Leibler divergence of a mixture from the recommended one. For `own_share` and one
+    target that is the target's own share.
+
+    Args:
+        runs: To fit to.
+        test: To forecast. Runs of another scale than those fitted to are ranked among themselves.
+        methods: Names; the baselines are always added.
+        target: The only target that counts; all of them, and their mean, by default.
+        seed: Of everything random.
+        prior: A forecast that costs nothing, such as the count proxy on the sources' text.
+        available: Tokens that each source holds, for `natural`.
+
+    Raises:
+        CuveeError: Tables that do not fit each other, unknown names, or a method that a table of
+            runs cannot feed.
+    """
+    if target is not None:
+        runs, test = runs.only([target]), test.only([target])
+    else:
+        test = test.only(runs.targets)
+    runs, test = runs.complete(), test.over(runs.sources).complete()
+    names = list(dict.fromkeys([*methods, *BASELINES]))
+    loaded = {name: mix.load(name) for name in names}  # a wrong name costs no waiting
+    judge = _Judge.of(runs, test, seed)
+    study = replace(runs.study(runs.problem(available=available)), prior=prior)
+    rows = []
+    for name, mixer in loaded.items():
+        start = time.perf_counter()
+        forecast = _forecast(name, mixer, runs, study, test, seed)
+        rows.append(judge.score(name, forecast, time.perf_counter() - start))
+    return Scores(tuple(rows), len(runs), len(test), int(judge.groups.max()) + 1, judge.seen)
+
+
+def _forecast(
+    name: str, mixer: Mixer, runs: Runs, study: Study, test: Runs, seed: int
+) -> Estimate | np.ndarray:
+    """Predicted losses of the test runs; of a method without a law, distances as an array."""
+    rng = stream(seed, "score", name)
+    points = replace(
+        test.points,
+        tokens=np.nan_to_num(test.points.tokens, nan=float(study.problem.tokens)),
+    )
+    if isinstance(mixer, Learner):
+        return mixer.fit(study, rng=rng).predict(points)
+    columns = [
+        _distance(name, mixer, replace(study, problem=_single(runs, study, t)), points, seed)
+        for t in (*runs.targets, MEAN)[: len(runs.targets) + (len(runs.targets) > 1)]
+    ]
+    return np.stack(columns, axis=1)  # fmt: skip
+
+
+def _single(runs: Runs, study: Study, target: str) -> Any:
+    """The same problem for one target alone."""
+    available = dict(zip(study.problem.sources, study.problem.available))
+    free = replace(study.problem.limits)
+    return runs.problem(target, available=available, limits=free, tokens=study.problem.tokens)
+
+
+def _distance(name: str, mixer: Mixer, study: Study, points: Points, seed: int) -> np.ndarray:
+    if mixer.propose(study, rng=stream(seed, "score", name)):
+        raise CuveeError(
+            f"{name} learns from runs of its own choice, which a table cannot answer: compare it "
+            f"with `cuvee compare`, on text."
+        )
+    answer = mixer.recommend(study, rng=stream(seed, "score", name)).mean + FLOOR
+    answer = answer / answer.sum()
+    shares = points.shares + FLOOR
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    return (answer * np.log(answer / shares)).sum(axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judge:
+    """The test runs, and how they are resampled."""
+
+    targets: tuple[str, ...]
+    losses: Float[np.ndarray, "runs targets"]
+    groups: Int[np.ndarray, "runs"]
+    known: Bool[np.ndarray, "runs"]
+    seen: bool
+    picks: Sequence[Int[np.ndarray, "runs"]]
+
+    @staticmethod
+    def of(runs: Runs, test: Runs, seed: int) -> "_Judge":
+        if len(test) < LEAST:
+            raise CuveeError(f"at least {LEAST} test runs are needed, got {len(test)}.")
+        losses, names = test.losses, test.targets
+        if len(names) > 1:
+            losses = np.column_stack([losses, losses.mean(axis=1)])
+            names = (*names, MEAN)
+        groups, rng = test.points.scales(), stream(seed, "resample")
+        n = len(test)
+        trained = {_scale(runs.points, i) for i in range(len(runs))}
+        known = np.array([_scale(test.points, i) in trained for i in range(n)])
+        picks = [rng.integers(n, size=n) for _ in range(RESAMPLES)]
+        several = len(trained) > 1  # a method that saw several scales may know others
+        return _Judge(names, losses, groups, known | several, bool(known.all()), picks)
+
+    def score(self, method: str, forecast: Estimate | np.ndarray, seconds: float) -> Score:
+        levels = isinstance(forecast, Estimate)
+        guess = forecast.mean if levels else forecast
+        if guess.shape[1] < self.losses.shape[1]:
+            guess = np.column_stack([guess, guess.mean(axis=1)])
+        error = np.where(self.known[:, None], guess - self.losses, np.nan)
+        error = error if levels else np.full_like(guess, np.nan)
+        inside = self._inside(forecast) if levels else np.full_like(guess, np.nan)
+        every = np.arange(len(self.losses))
+        figures = _figures(guess, self.losses, error, inside, self.groups, every)
+        again = [_figures(guess, self.losses, error, inside, self.groups, p) for p in self.picks]
+        own = slice(0, len(self.targets) - (self.targets[-1] == MEAN))
+        draws = {f: np.array([a[f][own].mean() for a in again]) for f in figures}
+        spread = {f: _sd(d) for f, d in draws.items()}
+        return Score(method, self.targets, **figures, spread=spread,
+                     draws=draws["spearman"], seconds=seconds)  # fmt: skip
+
+    def _inside(self, forecast: Estimate) -> np.ndarray:
+        if len(forecast.draws) < 2:
+            return np.full_like(self.losses, np.nan)
+        draws = forecast.draws
+        if draws.shape[2] < self.losses.shape[1]:
+            draws = np.concatenate([draws, draws.mean(axis=2, keepdims=True)], axis=2)
+        low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        inside = ((self.losses >= low) & (self.losses <= high)).astype(float)
+        return np.where(self.known[:, None], inside, np.nan)
+
+
+def _figures(
+    guess: np.ndarray, losses: np.ndarray, error: np.ndarray, inside: np.ndarray,
+    groups: np.ndarray, rows: np.ndarray,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Every figure by target, from some of the test runs."""
+    weights, ranks, regrets = [], [], []
+    for group in np.unique(groups[rows]):
+        here = rows[groups[rows] == group]
+        if len(np.unique(here)) < LEAST:
+            continue
+        weights.append(len(here))
+        ranks.append(_spearman(guess[here], losses[here]))
+        chosen = here[np.argmin(guess[here], axis=0)]
+        regrets.append(losses[chosen, np.arange(losses.shape[1])] - losses[here].min(axis=0))
+    empty = np.full(losses.shape[1], np.nan)
+    held = ~np.isnan(error[rows][:, 0])
+    used, covered = error[rows][held], inside[rows][held]
+    return {
+        "spearman": np.average(ranks, axis=0, weights=weights) if ranks else empty,
+        "regret": np.average(regrets, axis=0, weights=weights) if ranks else empty,
+        "rmse": np.sqrt(np.mean(used**2, axis=0)) if held.any() else empty,
+        "relative_error": (
+            np.mean(np.abs(used) / losses[rows][held], axis=0) if held.any() else empty
+        ),
+        "coverage": covered.mean(axis=0) if held.any() else empty,
+    }
+
+
+def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of each pair of columns; 0 where a column does not vary: it ranks nothing."""
+    x, y = rankdata(a, axis=0), rankdata(b, axis=0)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    scale = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    return np.divide((x * y).sum(axis=0), scale, out=np.zeros(len(scale)), where=scale > 0)
+
+
+def _scale(points: Points, i: int) -> tuple[str, str]:
+    return f"{points.params[i]:.6g}", f"{points.tokens[i]:.6g}"
+
+
+def _sd(draws: np.ndarray) -> float:
+    draws = draws[np.isfinite(draws)]
+    return float(draws.std(ddof=1)) if len(draws) > 1 else float("nan")
+
+
+def _json(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)
