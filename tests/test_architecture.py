@@ -14,7 +14,10 @@ from cuvee.core.methods import load, summary
 
 ROOT = Path(cuvee.__file__).parent
 ROOMS = ("sources", "proxies", "mix", "export", "engine", "report", "cli", "testing")
-MEETING = ("answer.py", "driver.py", "question.py")
+MEETING = (
+    "answer.py", "compare.py", "driver.py", "from_runs.py", "infer.py", "question.py", "score.py",
+    "summary.py",
+)  # fmt: skip
 """The places where rooms meet, beside cli and testing."""
 TABLES = [r for r in ROOMS if hasattr(import_module(f"cuvee.{r}"), "METHODS")]
 LISTED = [(room, name) for room in TABLES for name in import_module(f"cuvee.{room}").METHODS]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cuvee.answer import Blend
+    from cuvee.compare import compare
     from cuvee.core import CuveeError, Estimate
     from cuvee.driver import blend, trial
+    from cuvee.from_runs import blend_runs
 
 __version__ = "0.1.0"
 
@@ -18,10 +20,14 @@ _VERBS = {
     "CuveeError": "cuvee.core",
     "Estimate": "cuvee.core",
     "blend": "cuvee.driver",
+    "blend_runs": "cuvee.from_runs",
+    "compare": "cuvee.compare",
     "trial": "cuvee.driver",
 }
 
-__all__ = ["Blend", "CuveeError", "Estimate", "__version__", "blend", "trial"]
+__all__ = [
+    "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare", "trial",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -11,11 +11,12 @@ import numpy as np
 
 from cuvee import export, report
 from cuvee.contracts import Format
-from cuvee.core import Estimate, Problem, Study, stack
+from cuvee.core import Estimate, Problem, Study
 from cuvee.core.data import Data, Survey
 from cuvee.core.files import explained, write_whole
 from cuvee.core.recipe import Recipe, to_json
 from cuvee.question import in_memory
+from cuvee.summary import Rival, describe, numbers, probability_better
 
 CURVE = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Multiples of the budget at which the forecast is repeated."""
@@ -23,14 +24,6 @@ MANY_EPOCHS = 15
 """Beyond about so many, repeats were worth nothing (Muennighoff et al., arXiv 2305.16264)."""
 IN_RECIPE_ONLY = ("sources", "target", "seed", "method", "budget", "format")
 """Settings that an answer shows otherwise; paths stay out of what may be published."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rival:
-    """A mixture beside the answer, and its losses. Draws are paired with the answer's."""
-
-    shares: Estimate
-    losses: Estimate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +38,7 @@ class Blend:
         optimism: What was added to the losses, by target, because the shares were chosen on the
             documents that they are judged on.
         rivals: The baselines, by name, with their losses.
-        curve: The objective at `CURVE` times the budget, same shares.
+        curve: The objective at `CURVE` times the budget, same shares; None if that is not known.
         survey: What the sources hold.
         study: Every trial that was run.
         data: Sources and targets.
@@ -58,7 +51,7 @@ class Blend:
     losses: Estimate
     optimism: np.ndarray
     rivals: Mapping[str, Rival]
-    curve: Estimate
+    curve: Estimate | None
     survey: Survey
     study: Study
     data: Data
@@ -73,11 +66,29 @@ class Blend:
 
     def probability_better(self, rival: str = "uniform") -> float:
         """Share of draws in which the blend's objective is below a rival's; NaN if unknown."""
-        return _probability(self.problem, self.losses, self.rivals[rival].losses)
+        return probability_better(self, rival)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that `blend.json` holds: plain names, numbers, lists."""
-        return _as_dict(self)
+        problem = self.problem
+        epochs = problem.epochs(self.shares.mean)
+        scales = tuple(str(round(problem.tokens * c)) for c in CURVE)
+        curve = {} if self.curve is None else numbers(self.curve, scales)
+        settings = self.recipe.settings
+        return {
+            **describe(self),
+            "token": self.data.units.name,
+            "epochs": dict(zip(problem.sources, map(float, epochs))),
+            "available": dict(zip(problem.sources, map(float, problem.available))),
+            "curve": [{"tokens": int(tokens), **row} for tokens, row in curve.items()],
+            "can_rerun": in_memory(settings) is None,
+            "quarantined": dict(zip(problem.sources, self.survey.quarantined)),
+            "left_out_as_target": dict(zip(problem.sources, self.survey.left_out)),
+            "warnings": warnings(self),
+            "settings": {k: v for k, v in settings.items() if k not in IN_RECIPE_ONLY},
+            "seed": settings["seed"],
+            "versions": dict(self.recipe.versions),
+        }
 
     def write(
         self, out: str | Path, *, format: str = "parquet", resume: bool = False
@@ -181,82 +192,6 @@ def unread(data: Data, survey: Survey) -> list[str]:
         for name, rejected, count in zip(names, first, counts)
         if count
     ]
-
-
-def _as_dict(answer: Blend) -> dict[str, Any]:
-    problem, score = answer.problem, answer.problem.objective.score
-    epochs = problem.epochs(answer.shares.mean)
-    rivals = {}
-    for name, rival in answer.rivals.items():
-        rivals[name] = {
-            "shares": dict(zip(problem.sources, map(float, rival.shares.mean))),
-            "losses": _numbers(rival.losses, problem.targets),
-            "objective": _numbers(stack([rival.losses.map(score, "")]), ("all",))["all"],
-            "gains": _numbers(_difference(rival.losses, answer.losses), problem.targets),
-            "objective_gain": _numbers(
-                stack([_gain(problem, rival.losses, answer.losses)]), ("all",)
-            )["all"],
-            "probability_blend_is_better": _json(answer.probability_better(name)),
-        }
-    curve = _numbers(answer.curve, tuple(str(round(problem.tokens * c)) for c in CURVE))
-    return {
-        "method": answer.method,
-        "tokens": problem.tokens,
-        "token": answer.data.units.name,
-        "unit": answer.losses.unit,
-        "spread": answer.losses.spread,
-        "objective": {
-            "kind": "worst" if problem.objective.worst else "mean",
-            "weights": dict(zip(problem.targets, map(float, problem.objective.weights))),
-            **_numbers(stack([answer.losses.map(score, "")]), ("all",))["all"],
-        },
-        "shares": _numbers(answer.shares, problem.sources),
-        "epochs": dict(zip(problem.sources, map(float, epochs))),
-        "available": dict(zip(problem.sources, map(float, problem.available))),
-        "losses": _numbers(answer.losses, problem.targets),
-        "optimism": dict(zip(problem.targets, map(float, answer.optimism))),
-        "rivals": rivals,
-        "curve": [{"tokens": int(tokens), **row} for tokens, row in curve.items()],
-        "trials": len(answer.study.trials),
-        "can_rerun": in_memory(answer.recipe.settings) is None,
-        "quarantined": dict(zip(problem.sources, answer.survey.quarantined)),
-        "left_out_as_target": dict(zip(problem.sources, answer.survey.left_out)),
-        "warnings": warnings(answer),
-        "settings": {k: v for k, v in answer.recipe.settings.items() if k not in IN_RECIPE_ONLY},
-        "seed": answer.recipe.settings["seed"],
-        "versions": dict(answer.recipe.versions),
-    }
-
-
-def _numbers(estimate: Estimate, names: tuple[str, ...]) -> dict[str, Any]:
-    low, high = estimate.interval(0.9)
-    columns = zip(names, estimate.mean, estimate.sd, low, high)
-    return {
-        name: {"mean": _json(m), "sd": _json(s), "low": _json(lo), "high": _json(hi)}
-        for name, m, s, lo, hi in columns
-    }
-
-
-def _json(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _probability(problem: Problem, a: Estimate, b: Estimate) -> float:
-    if len(a.draws) == 1:
-        return float("nan")
-    gain = _gain(problem, b, a).draws
-    return float(np.mean((gain > 0) + 0.5 * (gain == 0)))
-
-
-def _difference(a: Estimate, b: Estimate) -> Estimate:
-    """`a - b` on paired draws."""
-    return Estimate(a.draws - b.draws, a.unit, a.spread, a.mean - b.mean)
-
-
-def _gain(problem: Problem, a: Estimate, b: Estimate) -> Estimate:
-    """How much smaller the objective of b is than that of a, on paired draws."""
-    score = problem.objective.score
-    return _difference(a.map(score, a.unit), b.map(score, b.unit))
 
 
 def _content(files: Mapping[str, str], most: int = 100) -> dict[str, str]:

@@ -1,18 +1,19 @@
 """The main job: sources, a target and a budget in; the best blend out. Here the rooms meet."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 
 from cuvee import mix, proxies
-from cuvee.answer import CURVE, Blend, Rival
+from cuvee.answer import CURVE, Blend
 from cuvee.contracts import Trainer
 from cuvee.core import (
     CuveeError,
     Estimate,
+    Outcome,
     Problem,
     Study,
     Trial,
@@ -22,10 +23,16 @@ from cuvee.core import (
     unknown,
 )
 from cuvee.core.data import Engine, Survey
+from cuvee.core.methods import load
+from cuvee.core.run_files import read_runs
 from cuvee.engine.local import Local, Progress, silent
+from cuvee.from_runs import choose
 from cuvee.question import Opened, Question, Settings, open_question
+from cuvee.summary import Rival
 
 BASELINES = ("uniform", "natural", "own_share")
+FACTS = {"entropy": "cuvee.sources.entropy:entropy", "points": "cuvee.sources.embed:embed"}
+"""What a look at the content of the sources can tell a mixer that says it needs it."""
 SAME = 1e-5
 """Shares that differ by less are the same mixture."""
 
@@ -62,7 +69,19 @@ def blend(
         True
     """
     question = ask(sources, **settings)
-    return decide(open_question(question, Local(workers, progress)))
+    return decide(opened_for(question, Local(workers, progress)))
+
+
+def opened_for(question: Question, engine: Engine) -> Opened:
+    """The question with its data, and with what its method needs to look at."""
+    needs = getattr(mix.load(question.method), "needs", ())
+    return open_question(question, engine, own="own" in needs)
+
+
+def facts(opened: Opened, needs: Sequence[str]) -> dict[str, Any]:
+    """What a look at the sources' content tells, without a trial."""
+    looks = {need: load(FACTS, need, "look at sources") for need in needs if need in FACTS}
+    return {need: look(opened.data) for need, look in looks.items()}
 
 
 def ask(sources: Mapping[str, Any], **settings: Any) -> Question:
@@ -95,12 +114,15 @@ def decide(opened: Opened) -> Blend:
     trainer, survey = prepare(opened)
     problem = Problem.of(
         trainer.sources, trainer.targets, trainer.available, question.tokens,
-        question.objective, question.limits,
+        opened.objective(), question.limits,
     )  # fmt: skip
+    problem = replace(problem, facts=facts(opened, getattr(mixer, "needs", ())))
+    if question.tables:
+        return _with_runs(opened, problem, trainer, survey)
     study = explore(problem, trainer, mixer, question.seed, opened.data.engine)
     shares = mixer.recommend(study, rng=stream(question.seed, "recommend"))
-    shares = rounded(_checked(shares, problem, question.method), problem)
-    forecast = partial(_forecast, trainer, problem, question.seed)
+    shares = rounded(checked(shares, problem, question.method), problem)
+    losses_of = partial(forecast, trainer, problem, question.seed)
     rivals = {}
     for name in BASELINES:
         other = mix.load(name)
@@ -108,9 +130,9 @@ def decide(opened: Opened) -> Blend:
         # Rounded like the answer, or two equal mixtures would differ by the rounding.
         found = other.recommend(known, rng=stream(question.seed, "recommend", name))
         found = rounded(found, problem)
-        rivals[name] = Rival(found, forecast(found.mean))
+        rivals[name] = Rival(found, losses_of(found.mean))
     flattery = optimism(trainer, problem, question.seed, shares, opened.data.engine)
-    losses = [forecast(shares.mean, scale).shifted(flattery) for scale in (1.0, *CURVE)]
+    losses = [losses_of(shares.mean, scale).shifted(flattery) for scale in (1.0, *CURVE)]
     for name, rival in rivals.items():
         if np.abs(rival.shares.mean - shares.mean).max() < SAME:  # one mixture has one loss
             rivals[name] = Rival(rival.shares, losses[0])
@@ -119,6 +141,59 @@ def decide(opened: Opened) -> Blend:
         question.method, problem, shares, losses[0], flattery, rivals, stack(curve),
         survey, study, opened.data, opened.recipe,
     )  # fmt: skip
+
+
+def _with_runs(opened: Opened, problem: Problem, trainer: Trainer, survey: Survey) -> Blend:
+    """The answer from real runs on these sources, with the proxy as their forecast's start."""
+    question = opened.question
+    runs = read_runs(*question.tables).only(problem.targets).over(problem.sources).complete()
+    problem = replace(problem, params=runs.problem().params)
+    prior = as_prior(trainer, problem.sources, problem.targets, question.seed)
+    study = replace(runs.study(problem), prior=prior)
+    chosen = choose(study, runs.names, question.method, seed=question.seed)
+    shares = rounded(checked(chosen.shares, problem, question.method), problem)
+    return Blend(
+        question.method, problem, shares, chosen.losses, chosen.optimism, chosen.rivals, None,
+        survey, study, opened.data, opened.recipe,
+    )  # fmt: skip
+
+
+def as_prior(
+    trainer: Trainer, sources: Sequence[str], targets: Sequence[str], seed: int
+) -> Callable[[Trial], Outcome]:
+    """A trainer as a free forecast for runs that name sources and targets in another order.
+
+    Raises:
+        CuveeError: A source or target of the runs is none of the trainer's.
+    """
+    for name in sources:
+        if name not in trainer.sources:
+            raise unknown("source of the runs, without text here", name, trainer.sources)
+    for name in targets:
+        if name not in trainer.targets:
+            raise unknown("target of the runs, without text here", name, trainer.targets)
+    place = [trainer.sources.index(name) for name in sources]
+    columns = [trainer.targets.index(name) for name in targets]
+
+    def ask(trial: Trial) -> Outcome:
+        shares = np.zeros(len(trainer.sources))
+        shares[place] = trial.shares
+        if trial.after is not None:
+            raise CuveeError("a forecast is asked for whole runs, not for continued ones.")
+        found = trainer.run(
+            Trial(shares, trial.tokens, trial.seed, gradient=trial.gradient),
+            rng=stream(seed, "trial"),
+        )
+        losses = found.losses
+        slope, slopes = found.gradient, found.gradient_draws
+        return Outcome(
+            Estimate(losses.draws[:, columns], losses.unit, losses.spread, losses.mean[columns]),
+            found.cost,
+            None if slope is None else slope[np.ix_(columns, place)],
+            None if slopes is None else slopes[:, columns][:, :, place],
+        )
+
+    return ask
 
 
 def trial(
@@ -191,7 +266,7 @@ def explore(problem: Problem, trainer: Trainer, mixer: Any, seed: int, engine: E
     return study
 
 
-def _checked(answer: Any, problem: Problem, method: str) -> Estimate:
+def checked(answer: Any, problem: Problem, method: str) -> Estimate:
     """What a mixer recommended, if it is what a mixer may recommend."""
     hint = "see cuvee.testing.mix.check_mixer"
     if not isinstance(answer, Estimate):
@@ -244,8 +319,9 @@ def _run(trainer: Trainer, seed: int, trial: Trial) -> Any:
     return trainer.run(trial, rng=stream(seed, "trial"))
 
 
-def _forecast(
+def forecast(
     trainer: Trainer, problem: Problem, seed: int, shares: np.ndarray, scale: float = 1.0
 ) -> Estimate:
+    """Losses of shares at a multiple of the budget."""
     trial = Trial(np.asarray(shares), problem.tokens * scale)
     return _run(trainer, seed, trial).losses

@@ -1,13 +1,23 @@
 """From what a user writes to data that can be read: sources, targets, units, recipe."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypedDict
 
+import numpy as np
+
 from cuvee import sources as room
-from cuvee.core import CuveeError, Limits, check_names, parse_objective, parse_tokens, unknown
+from cuvee.core import (
+    CuveeError,
+    Limits,
+    Objective,
+    check_names,
+    parse_objective,
+    parse_tokens,
+    unknown,
+)
 from cuvee.core.data import Batch, Data, Engine, Reject, Source, Units, batches, checked
 from cuvee.core.files import sha256
 from cuvee.core.mixture import MAX_EPOCHS
@@ -28,7 +38,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "budget": (str, int, float), "method": (str,), "objective": (str, Mapping),
     "max_epochs": (int, float, str, Mapping), "min_share": (int, float, Mapping),
     "fixed": (Mapping, NoneType), "proxy": (str,), "tokenizer": (str, Path, NoneType),
-    "text": (str, Mapping, NoneType), "seed": (int,), "strict": (bool,), "target_tokens": (int,),
+    "text": (str, Mapping, NoneType), "runs": (str, Path, list, tuple, NoneType),
+    "seed": (int,), "strict": (bool,), "target_tokens": (int,),
 }  # fmt: skip
 
 
@@ -45,6 +56,7 @@ class Settings(TypedDict, total=False):
     proxy: str
     tokenizer: str | None
     text: str | Mapping[str, str] | None
+    runs: str | Sequence[str] | None
     seed: int
     strict: bool
     target_tokens: int
@@ -69,6 +81,8 @@ class Question:
         tokenizer: A `tokenizer.json`; tokens are then its tokens. None: built-in words.
         text: Column or field that holds the text; one for all, or by source and target. None:
             found.
+        runs: Tables of real runs on these sources, whose losses correct the proxy's; their
+            targets have the names of these targets.
         seed: Of everything random.
         strict: Stop at the first record that cannot be read, instead of counting it.
         target_tokens: At most about so many tokens of each target are used.
@@ -85,6 +99,7 @@ class Question:
     proxy: str = "counts"
     tokenizer: str | None = None
     text: str | Mapping[str, str] | None = None
+    runs: str | Sequence[str] | None = None
     seed: int = 0
     strict: bool = False
     target_tokens: int = 60_000
@@ -111,6 +126,12 @@ class Question:
         return parse_tokens(self.budget)
 
     @property
+    def tables(self) -> list[str | Path]:
+        """Files of runs."""
+        runs = self.runs
+        return [runs] if isinstance(runs, str | Path) else list(runs or ())
+
+    @property
     def limits(self) -> Limits:
         """What the shares must obey."""
         return Limits(self.max_epochs, self.min_share, self.fixed)
@@ -125,6 +146,7 @@ class Question:
         plain["sources"] = {name: _written(name, spec) for name, spec in self.sources.items()}
         plain["target"] = None if self.target is None else _written("target", self.target)
         plain["budget"] = self.tokens
+        plain["runs"] = [str(path) for path in self.tables]
         plain["tokenizer"] = None if self.tokenizer is None else str(self.tokenizer)
         for name in ("max_epochs", "min_share"):
             plain[name] = _finite(plain[name])
@@ -133,15 +155,35 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A question with its data at hand."""
+    """A question with its data at hand.
+
+    Args:
+        question: What was asked.
+        data: Sources and targets.
+        recipe: How to do it again.
+        counted: Names of the targets that were asked for; others have no weight.
+    """
 
     question: Question
     data: Data
     recipe: Recipe
+    counted: tuple[str, ...]
+
+    def objective(self) -> Objective:
+        """Over all targets, those included that only look on."""
+        asked = parse_objective(self.question.objective, self.counted)
+        weight = dict(zip(self.counted, asked.weights))
+        weights = np.array([weight.get(t.name, 0.0) for t in self.data.targets])
+        return Objective(weights, asked.worst)
 
 
-def open_question(question: Question, engine: Engine) -> Opened:
+def open_question(question: Question, engine: Engine, own: bool = False) -> Opened:
     """Find and check all files, set target documents apart, and fingerprint the content.
+
+    Args:
+        question: What is asked.
+        engine: Where the work runs.
+        own: Also hold out a part of every source, as targets that only look on.
 
     Raises:
         CuveeError: A source or target cannot be read.
@@ -151,9 +193,9 @@ def open_question(question: Question, engine: Engine) -> Opened:
         name: room.open_source(name, spec, question.text_of(name))
         for name, spec in question.sources.items()
     }
-    targets, whole, given = _open_targets(question, sources)
+    targets, whole, given, asked = _open_targets(question, sources, own)
     names = [target.name for target in targets]
-    parse_objective(question.objective, names)  # here already, as it costs nothing
+    parse_objective(question.objective, asked)  # here already, as it costs nothing
     for name in question.text if isinstance(question.text, Mapping) else ():
         if name not in sources and name not in names:
             raise unknown("source or target in text", name, [*sources, *names])
@@ -169,7 +211,7 @@ def open_question(question: Question, engine: Engine) -> Opened:
         recipe.to_bytes()
     except TypeError as error:
         raise CuveeError(f"a name or path cannot be written to a recipe: {error}.") from error
-    return Opened(question, data, recipe)
+    return Opened(question, data, recipe, asked)
 
 
 def _fingerprints(question: Question, data: Data, files: list[Source]) -> dict[str, dict[str, str]]:
@@ -180,6 +222,10 @@ def _fingerprints(question: Question, data: Data, files: list[Source]) -> dict[s
     if question.tokenizer is not None:
         path = str(question.tokenizer)
         content["tokenizer"] = {path: f"sha256:{sha256(Path(path))}"}
+    for table in question.tables:
+        content[f"runs {table}"] = {
+            part: f"sha256:{sha256(Path(part))}" for part in str(table).split(",")
+        }
     return content
 
 
@@ -191,9 +237,9 @@ def _noted(source: Source, rejects: list[Reject], strict: bool) -> Iterator[Batc
 
 
 def _open_targets(
-    question: Question, sources: Mapping[str, Source]
-) -> tuple[tuple[Memory, ...], list[Source], list[Source]]:
-    """The targets: as they are looked at; in full; and those that are no part of a source."""
+    question: Question, sources: Mapping[str, Source], own: bool
+) -> tuple[tuple[Memory, ...], list[Source], list[Source], tuple[str, ...]]:
+    """The targets: as looked at; in full; those that are no part of a source; names asked for."""
     wanted: Any = question.target
     if wanted is None:
         wanted = {name: name for name in sources}
@@ -202,6 +248,9 @@ def _open_targets(
     elif not isinstance(wanted, Mapping):
         wanted = {"target": wanted}
     check_names(list(wanted), "target")
+    asked = tuple(wanted)
+    if own:
+        wanted = dict(wanted) | {name: name for name in sources if name not in wanted}
     size = question.target_tokens * BYTES_PER_TOKEN
     looked_at: list[Memory] = []
     whole: list[Source] = []
@@ -216,7 +265,7 @@ def _open_targets(
             given.append(full)
         looked_at.append(replace(part, name=name))
         whole.append(full)
-    return tuple(looked_at), whole, given
+    return tuple(looked_at), whole, given, asked
 
 
 def target_name(path: str) -> str:

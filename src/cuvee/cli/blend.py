@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +9,35 @@ import numpy as np
 
 from cuvee import driver, export, report
 from cuvee.answer import unread, with_format
+from cuvee.cli import runs
 from cuvee.cli.progress import progress
+from cuvee.cli.words import number
+from cuvee.cli.words import question as settings
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import Recipe, to_json, versions
 from cuvee.core.tables import read_csv, to_csv
 from cuvee.engine.local import Local
-from cuvee.question import Opened, Question, in_memory, open_question, target_name
+from cuvee.question import Opened, Question, in_memory, open_question
 
 
 def blend(options: argparse.Namespace) -> None:
     """Answer, print, write."""
+    if not options.sources:
+        if not options.runs:
+            raise CuveeError("expected sources as NAME=PATH, or --runs TABLE; see cuvee blend -h.")
+        runs.blend_runs(options)
+        return
+    if not options.budget:
+        raise CuveeError("--budget is missing: expected tokens, e.g. 10M or 2e9.")
     question = Question(
-        method=options.method,
+        method=options.method or ("surrogate" if options.runs else "descent"),
+        runs=options.runs,
         objective=options.objective,
-        max_epochs=_number(options.max_epochs, "--max-epochs"),
-        min_share=_number(options.min_share, "--min-share"),
+        max_epochs=number(options.max_epochs or "4", "--max-epochs"),
+        min_share=number(options.min_share, "--min-share"),
         fixed=named_numbers(options.fix, "--fix") if options.fix else None,
-        **_question(options),
+        **settings(options),
     )
     answer_and_write(question, options, options.out, options.format, options.resume)
 
@@ -72,7 +82,7 @@ def answer_and_write(
     """Decide, print the answer, and write the dataset if a folder is given."""
     manifest = None
     with progress(options.quiet) as show:
-        opened = open_question(question, Local(options.workers, show))
+        opened = driver.opened_for(question, Local(options.workers, show))
         if like is not None:
             _same_content(opened, like)
         if out is not None:
@@ -93,7 +103,7 @@ def answer_and_write(
 
 def trial(options: argparse.Namespace) -> None:
     """Losses of given mixtures, as CSV."""
-    question = Question(**_question(options))
+    question = Question(**settings(options))
     names = tuple(question.sources)
     path = Path(options.shares)
     if "=" in options.shares and not path.exists():
@@ -147,66 +157,6 @@ def _losses(losses: Estimate, i: int, targets: tuple[str, ...]) -> dict[str, flo
     return means | {
         f"sd/{t}": None if np.isnan(spread[j]) else float(spread[j]) for j, t in enumerate(targets)
     }
-
-
-def _question(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings that `blend` and `trial` share."""
-    return {
-        "sources": _named_paths(options.sources, "source"),
-        "target": _targets(options.target),
-        "budget": options.budget,
-        "proxy": options.proxy,
-        "tokenizer": options.tokenizer,
-        "text": _text(options.text_column),
-        "seed": options.seed,
-        "strict": options.strict,
-        "target_tokens": options.target_tokens,
-    }
-
-
-def _text(option: str | None) -> str | dict[str, str] | None:
-    """One text column for all, or `web=raw,code=src`."""
-    if option is None or "=" not in option:
-        return option
-    return _named_paths(option.split(","), "text column")
-
-
-def _named_paths(words: Sequence[str], what: str) -> dict[str, str]:
-    paths: dict[str, str] = {}
-    for word in words:
-        name, equals, path = word.partition("=")
-        if not equals or not name or not path:
-            raise CuveeError(
-                f"a {what} is given as NAME=PATH, got {word!r}. "
-                f"If the shell expanded a glob, put it in quotes: 'web=web/*.parquet'."
-            )
-        if name in paths:
-            raise CuveeError(f"two {what}s are called {name!r}: give each its own name.")
-        paths[name] = path
-    return paths
-
-
-def _targets(words: Sequence[str] | None) -> str | dict[str, str] | None:
-    """One unnamed target stays as it is; several get names: NAME=PATH, else the file's stem."""
-    if not words:
-        return None
-    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
-        return words[0]
-    named = []
-    for word in words:
-        bare = "=" not in word or Path(word).exists()
-        named.append(f"{target_name(word)}={word}" if bare else word)
-    return _named_paths(named, "target")
-
-
-def _number(text: str, flag: str) -> float | dict[str, float]:
-    """`4` or `web=2,code=8`."""
-    if "=" in text:
-        return named_numbers(text, flag)
-    try:
-        return float(text)
-    except ValueError:
-        raise CuveeError(f"{flag}: expected a number or NAME=NUMBER,..., got {text!r}.") from None
 
 
 def _same_content(opened: Opened, recipe: Recipe) -> None:

@@ -11,7 +11,9 @@ Find the best blend of several sources for a target and a budget, and write it.
 
   cuvee blend 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
       --target val.jsonl --budget 10M --out mixed/
+  cuvee blend --runs runs.csv --target pile_cc
 
+The second form needs no text: it learns from training runs that you already have.
 A source is NAME=PATH: parquet, jsonl (.gz, .zst), arrow/feather, csv/tsv, plain text,
 a folder of such files, or a Hugging Face dataset saved to disk. Quote globs.
 """
@@ -24,6 +26,30 @@ Predict the losses of mixtures that you give, without training.
 
 mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
 with loss/<target> and its spread sd/<target>.
+"""
+COMPARE = """\
+Run every method on your data, and judge each on documents that none has seen.
+
+  cuvee compare 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
+      --target val.jsonl --budget 10M --methods all --seeds 5 --out compared/
+
+Half of each target's documents are for choosing, half for judging. Every method may spend the
+same proxy tokens on its trials.
+"""
+SCORE = """\
+How well does each method forecast runs that it has not seen?
+
+  cuvee score --runs train.csv --test test.csv --methods surrogate,regmix,mixing_law
+
+Every method is fitted to the first table and judged on the second: rank correlation, error,
+regret of the mixture that it would choose, coverage of its intervals, seconds.
+The baselines uniform, natural and own_share are always there.
+"""
+RUNS = """\
+What a table of runs holds; written in another form if asked.
+
+  cuvee runs ratios.csv,metrics.csv --out runs.csv
+  cuvee runs runs.csv --to olmix --out swarm/
 """
 RERUN = """\
 Do again what a recipe says: the same input gives the same bytes.
@@ -64,6 +90,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _blend(_command(commands, "blend", BLEND, "blend:blend"))
     _trial(_command(commands, "trial", TRIAL, "blend:trial"))
+    _compare(_command(commands, "compare", COMPARE, "compare:compare"))
+    _score(_command(commands, "score", SCORE, "runs:score_methods"))
+    _convert(_command(commands, "runs", RUNS, "runs:convert"))
     rerun = _command(commands, "rerun", RERUN, "blend:rerun")
     rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
     rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")
@@ -98,14 +127,21 @@ def _command(commands: Any, name: str, text: str, run: str) -> argparse.Argument
     return parser
 
 
-def _question(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sources", nargs="+", metavar="NAME=PATH", help="a source of text")
+def _question(parser: argparse.ArgumentParser, runs: bool = False) -> None:
+    many = "*" if runs else "+"
+    parser.add_argument("sources", nargs=many, metavar="NAME=PATH", help="a source of text")
     parser.add_argument(
         "--target", action="append", metavar="T",
         help="text on which a low loss is wanted: PATH, NAME=PATH or the name of a source; "
         "may be repeated; default: a held-out part of every source",
     )  # fmt: skip
-    parser.add_argument("--budget", required=True, metavar="N", help="tokens, e.g. 10M or 2e9")
+    parser.add_argument("--budget", required=not runs, metavar="N", help="tokens, e.g. 10M or 2e9")
+    parser.add_argument("--proxy", default="counts", metavar="P", help="default: counts")
+    parser.add_argument("--strict", action="store_true", help="stop at the first unreadable record")
+    _text(parser)
+
+
+def _text(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokenizer", metavar="FILE",
         help="tokenizer.json; tokens are then its tokens (default: built-in words)",
@@ -113,12 +149,30 @@ def _question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--text-column", metavar="C", help="column or field with the text: one name, or A=x,B=y"
     )
-    parser.add_argument("--proxy", default="counts", metavar="P", help="default: counts")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
-    parser.add_argument("--strict", action="store_true", help="stop at the first unreadable record")
     parser.add_argument(
         "--target-tokens", type=int, default=60_000, metavar="N",
         help="use at most about so many tokens of each target (default: 60000)",
+    )  # fmt: skip
+
+
+def _runs(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    parser.add_argument(
+        "--runs", action="append", metavar="TABLE", required=required,
+        help="runs that were made: CSV or Parquet with share/<source> and loss/<target>, or the "
+        "two files of olmix or RegMix as A,B; may be repeated",
+    )  # fmt: skip
+    _tables(parser)
+
+
+def _tables(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split", action="append", metavar="S=A:W,B:W",
+        help="a source of the runs that has been split since, and the weights of its parts",
+    )  # fmt: skip
+    parser.add_argument(
+        "--incomplete", choices=("refuse", "drop"), default="refuse",
+        help="what to do with runs that lack a loss (default: refuse)",
     )  # fmt: skip
 
 
@@ -129,25 +183,57 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _blend(parser: argparse.ArgumentParser) -> None:
-    _question(parser)
-    parser.add_argument("--method", default="descent", metavar="M", help="default: descent")
+    _question(parser, runs=True)
+    parser.add_argument(
+        "--method", metavar="M",
+        help="NAME or NAME:SETTING=VALUE (default: descent; with --runs surrogate)",
+    )  # fmt: skip
+    _runs(parser)
+    parser.add_argument(
+        "--params", type=float, metavar="P", help="with --runs: size of the model it is for"
+    )
+    parser.add_argument(
+        "--available", metavar="A=1B,...", help="with --runs alone: tokens that each source holds"
+    )
+    parser.add_argument(
+        "--propose", type=int, default=0, metavar="N", help="with --runs: name N runs to make next"
+    )
+    _limits(parser)
+    parser.add_argument("--out", metavar="DIR", help="write the dataset and the report there")
+    parser.add_argument(
+        "--format", default="parquet", metavar="F", help="parquet or jsonl.zst (default: parquet)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
+    _common(parser)
+
+
+def _limits(parser: argparse.ArgumentParser, epochs: str | None = None) -> None:
     parser.add_argument(
         "--objective", default="mean", metavar="O",
         help="mean, worst, the name of a target, or A=2,B=1 (default: mean)",
     )  # fmt: skip
     parser.add_argument(
-        "--max-epochs", default="4", metavar="E",
+        "--max-epochs", default=epochs, metavar="E",
         help="how often a source may be repeated: a number, inf, or A=2,B=1 (default: 4)",
     )  # fmt: skip
     parser.add_argument(
         "--min-share", default="0", metavar="S", help="floor of shares: a number, or A=.1,B=.2"
     )
     parser.add_argument("--fix", metavar="A=.3,...", help="shares that are decided already")
-    parser.add_argument("--out", metavar="DIR", help="write the dataset and the report there")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
     parser.add_argument(
-        "--format", default="parquet", metavar="F", help="parquet or jsonl.zst (default: parquet)"
+        "--methods", default="all", metavar="A,B,...",
+        help="all, or NAME or NAME:SETTING=VALUE,... (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5")
+    parser.add_argument(
+        "--spend", metavar="N", help="proxy tokens that each may train on (default: 128 budgets)"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
+    _limits(parser, epochs="4")
+    parser.add_argument("--out", metavar="DIR", help="write comparison.json and comparison.html")
     _common(parser)
 
 
@@ -158,3 +244,43 @@ def _trial(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="FILE", help="CSV to write (default: print it)")
     _common(parser)
+
+
+def _score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="*", metavar="NAME=PATH",
+        help="text of the sources, for methods that start from the count proxy",
+    )  # fmt: skip
+    _runs(parser, required=True)
+    parser.add_argument(
+        "--test", action="append", required=True, metavar="TABLE", help="runs to forecast"
+    )
+    parser.add_argument(
+        "--target", action="append", metavar="T", help="a target of the runs (default: all)"
+    )
+    parser.add_argument(
+        "--methods", metavar="A,B,...", help="NAME or NAME:SETTING=VALUE (default: surrogate)"
+    )
+    parser.add_argument(
+        "--target-text", action="append", metavar="NAME=PATH",
+        help="text of a target (default: a held-out part of the source of that name)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--available", metavar="A=1B,...", help="tokens that each source holds, for natural"
+    )
+    _text(parser)
+    _common(parser)
+
+
+def _convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="TABLE", help="as for cuvee blend --runs")
+    parser.add_argument(
+        "--target", action="append", metavar="T", help="keep these targets (default: all)"
+    )
+    _tables(parser)
+    parser.add_argument("--out", metavar="PATH", help="file to write, or folder of two files")
+    parser.add_argument(
+        "--to", choices=("cuvee", "olmix", "regmix"), default="cuvee", help="form (default: cuvee)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print nothing")

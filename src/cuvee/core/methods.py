@@ -15,8 +15,8 @@ EXTRAS = {
 """Import name of an optional library -> the extra that installs it."""
 
 
-def load(table: Mapping[str, str], name: str, room: str) -> type[Any]:
-    """The class behind a method's name.
+def load(table: Mapping[str, str], name: str, room: str) -> Any:
+    """The class, or function, behind a method's name.
 
     Args:
         table: A room's METHODS; a `"module:Class"` of the user's own is accepted as a name, too.

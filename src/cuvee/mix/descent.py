@@ -75,8 +75,11 @@ class Descent:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The best shares, and each target's curvature there."""
         scores = [problem.objective.score(ask(t).losses.mean) for t in design]
+        k = len(problem.sources)
+        left = problem.spend / problem.tokens - len(design) - (k + 2)
+        most = left / self.starts
         ends = [
-            _descend(problem, ask, design[i].shares, self.steps, self.tolerance)
+            _descend(problem, ask, design[i].shares, self.steps, self.tolerance, most)
             for i in np.argsort(scores, kind="stable")[: self.starts]
         ]
         values = [problem.objective.score(ask(_sloped(problem, e)).losses.mean) for e in ends]
@@ -85,21 +88,32 @@ class Descent:
         return best, _curvature(problem, ask, best)
 
 
+class _Spent(Exception):
+    """No more trials may be asked for."""
+
+
 def _descend(
-    problem: Problem, ask: Ask, start: np.ndarray, steps: int, tolerance: float
+    problem: Problem, ask: Ask, start: np.ndarray, steps: int, tolerance: float, most: float
 ) -> np.ndarray:
-    """Shares at the end of one descent, within the limits."""
+    """Shares at the end of one descent, within the limits, after `most` trials at most."""
+    tried: dict[bytes, tuple[float, np.ndarray]] = {}
 
     def at(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # SLSQP leaves the simplex by rounding errors; the losses do not change along a ray.
         total = x.sum()
         shares = x / total
+        if shares.tobytes() not in tried and len(tried) >= most:
+            raise _Spent
         outcome = ask(_sloped(problem, shares))
-        slope = _gradient(outcome)
-        return outcome.losses.mean, (slope - (slope @ shares)[:, None]) / total
+        losses, slope = outcome.losses.mean, _gradient(outcome)
+        tried[shares.tobytes()] = float(problem.objective.score(losses)), shares
+        return losses, (slope - (slope @ shares)[:, None]) / total
 
-    result = minimise(problem, at, start, steps, tolerance)
-    return problem.fit(np.clip(result.x[: len(start)], 0, None))
+    try:
+        end = minimise(problem, at, start, steps, tolerance).x[: len(start)]
+    except _Spent:
+        end = min(tried.values(), key=lambda pair: pair[0])[1] if tried else start
+    return problem.fit(np.clip(end, 0, None))
 
 
 def _sloped(problem: Problem, shares: np.ndarray) -> Trial:

@@ -70,19 +70,19 @@ def print_answer(answer: dict[str, Any], console: "Console | None" = None) -> No
 
     console = console or Console()
     facts = read(answer)
-    _say(console, say.sentence(facts), "bold")
-    _table(console, "Shares of the tokens" + _unmeasured(s.share for s in facts.sources),
+    line(console, say.sentence(facts), "bold")
+    table(console, "Shares of the tokens" + _unmeasured(s.share for s in facts.sources),
            "source", [s.name for s in say.by_share(facts)], _share_columns(facts))  # fmt: skip
     rows = say.with_objective(facts)
     gain = f"; gain over {facts.baseline}, + is better" if facts.baseline else ""
-    _table(console, f"Predicted loss, {facts.unit}{gain}" + _unmeasured(t.loss for t in rows),
+    table(console, f"Predicted loss, {facts.unit}{gain}" + _unmeasured(t.loss for t in rows),
            "target", [t.name for t in rows], _loss_columns(facts, rows))  # fmt: skip
     console.print()
-    for line in (say.chances(facts), say.losers(facts), say.spread(facts)):
-        if line:
-            _say(console, line)
+    for text in (say.chances(facts), say.losers(facts), say.spread(facts)):
+        if text:
+            line(console, text)
     for warning in facts.warnings:
-        _say(console, "Warning: " + warning, "yellow")
+        line(console, "Warning: " + warning, "yellow")
 
 
 def _share_columns(facts: Facts) -> list[Column]:
@@ -122,10 +122,10 @@ def _unmeasured(values: Any) -> str:
     return " (spread not measured)" if all(v.sd is None for v in values) else ""
 
 
-def _table(
+def table(
     console: "Console", title: str, head: str, names: Sequence[str], columns: Sequence[Column]
 ) -> None:
-    """Names at the left, cut so that the line never breaks; figures at the right."""
+    """A table: names at the left, cut so that the line never breaks; figures at the right."""
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -140,21 +140,22 @@ def _table(
             break
         columns.remove(most)
     short = [sign(numbers.middle(sign(name), max(room, 4), cell_len)) for name in names]
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
-    table.add_column(head, no_wrap=True)
+    grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    grid.add_column(head, no_wrap=True)
     for column in columns:
-        table.add_column(column.title, justify="right", no_wrap=True)
+        grid.add_column(column.title, justify="right", no_wrap=True)
     for name, *cells in zip(short, *(c.cells for c in columns)):
-        table.add_row(Text(name), *(Text(x, c.style) for x, c in zip(cells, columns)))
+        grid.add_row(Text(name), *(Text(x, c.style) for x, c in zip(cells, columns)))
     console.print()
-    _say(console, title, "bold")
-    console.print(table)
+    line(console, title, "bold")
+    console.print(grid)
 
 
-def _say(console: "Console", line: str, style: str = "") -> None:
+def line(console: "Console", text: str, style: str = "") -> None:
+    """A sentence, broken where the terminal ends."""
     from rich.text import Text
 
-    console.print(Text(_signs(console)(line), style), overflow="fold", highlight=False)
+    console.print(Text(_signs(console)(text), style), overflow="fold", highlight=False)
 
 
 def _signs(console: "Console") -> Callable[[str], str]:

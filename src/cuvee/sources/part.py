@@ -266,6 +266,27 @@ def sample(source: Source, want_bytes: int, seed: int) -> Memory:
     return Memory(source.name, tuple(text for _, text in order))
 
 
+def halves(texts: Memory, seed: int) -> tuple[Memory, Memory]:
+    """Two halves of a target: one to choose by, one to judge by; equal texts go together.
+
+    A single document is cut in the middle, at a space if there is one near.
+
+    Raises:
+        CuveeError: There are not two words to part.
+    """
+    items = [str(text) for batch in batches(texts) for text in batch.text.to_pylist()]
+    distinct = sorted(dict.fromkeys(items), key=lambda t: _digest(f"{seed} {t}"))
+    if len(distinct) < 2:
+        whole = distinct[0] if distinct else ""
+        cut = whole.find(" ", len(whole) // 2)
+        if cut < 0:
+            raise CuveeError(f"target {texts.name!r} is too short to choose and to judge by.")
+        return Memory(texts.name, (whole[:cut],)), Memory(texts.name, (whole[cut:],))
+    first = set(distinct[::2])
+    parts = [tuple(t for t in items if (t in first) == side) for side in (True, False)]
+    return Memory(texts.name, parts[0]), Memory(texts.name, parts[1])
+
+
 @dataclass(slots=True)
 class _Lowest:
     """Documents of the lowest ranks, as many as are needed for so many bytes; a running state.

@@ -1,0 +1,350 @@
+"""Every method on the user's own data, side by side, on text that no method chose with."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+from scipy.stats import norm
+
+from cuvee import driver, mix, report
+from cuvee.contracts import Mixer, Trainer
+from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
+from cuvee.core.data import Data
+from cuvee.core.files import write_whole
+from cuvee.core.recipe import to_json, versions
+from cuvee.engine.local import Local, Progress, silent
+from cuvee.question import Opened, Question, Settings, open_question
+from cuvee.sources.part import halves
+from cuvee.summary import json_number, numbers
+
+BASELINE = "uniform"
+SPEND = 128
+"""Proxy tokens that each method may train on, in budgets, unless something else is asked for."""
+NOISE = 0.05
+"""Chance, over all methods together, to call a gain more than noise where there is none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What one method reached.
+
+    Args:
+        method: Name.
+        shares: One row per seed.
+        losses: Of its shares, by target, on documents kept for judging; draws of all seeds.
+        gains: Equal shares' losses minus these, on paired draws: above 0 is better.
+        spent: Proxy tokens that its trials trained on, in the mean over seeds.
+        seconds: In the mean over seeds.
+        trouble: Why it could not be run; the other fields then are empty.
+    """
+
+    method: str
+    shares: np.ndarray
+    losses: Estimate | None
+    gains: Estimate | None
+    spent: float = 0.0
+    seconds: float = 0.0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """All methods on one question.
+
+    Args:
+        problem: What was to be decided; targets are those that count.
+        results: One per method.
+        seeds: How often each was run.
+        question: What was asked.
+    """
+
+    problem: Problem
+    results: tuple[Result, ...]
+    seeds: int
+    question: Question
+
+    def __str__(self) -> str:
+        return report.comparison_text(self.to_dict())
+
+    def objective_gain(self, result: Result) -> Estimate | None:
+        """How much lower the objective is than that of equal shares."""
+        if result.losses is None or result.gains is None:
+            return None
+        score = self.problem.objective.score
+        base = Estimate(
+            result.losses.draws + result.gains.draws, result.losses.unit, result.losses.spread,
+            result.losses.mean + result.gains.mean,
+        )  # fmt: skip
+        return Estimate(
+            score(base.draws) - score(result.losses.draws), result.losses.unit,
+            result.losses.spread, score(base.mean) - score(result.losses.mean),
+        )  # fmt: skip
+
+    def winners(self) -> list[str]:
+        """Methods that beat equal shares by more than noise, best first.
+
+        A one-sided normal test of the mean gain; the bar is raised for the number of methods
+        (Bonferroni), so that it is passed by luck in one of twenty comparisons at most.
+        """
+        ran = [(r, self.objective_gain(r)) for r in self.results if r.method != BASELINE]
+        tested = [(r.method, float(g.mean), float(g.sd)) for r, g in ran if g is not None]
+        bar = norm.ppf(1 - NOISE / max(1, len(tested)))
+        found = [(mean, name) for name, mean, sd in tested if mean > bar * sd and mean > 1e-9]
+        return [name for _, name in sorted(found, reverse=True)]
+
+    def verdict(self) -> str:
+        """Who wins, in a sentence."""
+        found = self.winners()
+        if not found:
+            return f"No method beats {BASELINE} by more than noise."
+        by_name = {r.method: r for r in self.results}
+        best = by_name[found[0]]
+        ties = [n for n in found[1:] if not self._behind(by_name[n], best)]
+        gain = self.objective_gain(best)
+        below = 0.0 if gain is None else float(gain.mean)
+        words = f"{best.method} is best: {below:.3f} nats per token below {BASELINE}"
+        if ties:
+            shown = ", ".join(ties[:6]) + (f" and {len(ties) - 6} more" if len(ties) > 6 else "")
+            words += f"; not behind it by more than noise: {shown}"
+        return f"{words}. {len(found)} of {len(self.results) - 1} methods beat {BASELINE}."
+
+    def _behind(self, result: Result, best: Result) -> bool:
+        """Whether a method's objective is above the best one's by more than noise."""
+        if result.losses is None or best.losses is None:
+            return True
+        score = self.problem.objective.score
+        gap = score(result.losses.draws) - score(best.losses.draws)
+        sd = float(gap.std(ddof=1)) if len(gap) > 1 else float("nan")
+        return bool(gap.mean() > norm.ppf(1 - NOISE) * sd and gap.mean() > 1e-9)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain names, numbers, lists: what `cuvee compare --json` prints."""
+        return {
+            "verdict": self.verdict(),
+            "winners": self.winners(),
+            "unit": "nats per token",
+            "tokens": self.problem.tokens,
+            "spend": self.problem.spend,
+            "seeds": self.seeds,
+            "sources": list(self.problem.sources),
+            "targets": list(self.problem.targets),
+            "methods": [self._row(r) for r in self.results],
+            "settings": self.question.settings(),
+            "versions": versions(),
+        }
+
+    def _row(self, result: Result) -> dict[str, Any]:
+        if result.losses is None or result.gains is None:
+            return {"method": result.method, "trouble": result.trouble}
+        gain = self.objective_gain(result)
+        names = self.problem.targets
+        score = self.problem.objective.score
+        whole = result.losses.map(score, result.losses.unit)
+        return {
+            "method": result.method,
+            "shares": dict(zip(self.problem.sources, map(float, result.shares.mean(axis=0)))),
+            "losses": numbers(result.losses, names),
+            "gains": numbers(result.gains, names),
+            "objective": _one(whole),
+            "objective_gain": _one(gain),
+            "worse": _worse(result.gains, names),
+            "spent": result.spent,
+            "seconds": round(result.seconds, 3),
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write comparison.json and comparison.html."""
+        said = self.to_dict()
+        for name, content in {
+            "comparison.json": to_json(said),
+            "comparison.html": report.comparison_page(said).encode(),
+        }.items():
+            write_whole(Path(folder, name), lambda p, c=content: p.write_bytes(c))
+
+
+def compare(
+    sources: Mapping[str, Any],
+    *,
+    methods: Sequence[str] | str = "all",
+    seeds: int = 5,
+    spend: str | float | None = None,
+    workers: int = 0,
+    progress: Progress = silent,
+    **settings: Unpack[Settings],
+) -> Comparison:
+    """Run every method on the same question, and judge each on documents that none has seen.
+
+    Half of each target's documents are for choosing, the other half for judging.
+
+    Args:
+        sources: As for `blend`.
+        methods: Names, or `"all"`; `uniform` is always there.
+        seeds: How often each is run, each time with another seed.
+        spend: Proxy tokens that each may train on; 128 budgets by default.
+        workers: Threads; all cores by default.
+        progress: Called after each finished part of the work.
+        settings: As for `blend`, `method` aside.
+
+    Returns:
+        The comparison: print it, `save` it.
+
+    Raises:
+        CuveeError: Something is wrong with the input; the message says what to do.
+
+    Example:
+        >>> import cuvee
+        >>> texts = {"a": ["red green blue"] * 90 + ["blue"], "b": ["one two three"] * 90}
+        >>> found = cuvee.compare(texts, target=["red blue", "green red"] * 5, budget=100,
+        ...                       methods="natural,own_share", seeds=1)
+        >>> [result.method for result in found.results]
+        ['uniform', 'natural', 'own_share']
+    """
+    if seeds < 1:
+        raise CuveeError(f"seeds must be at least 1, got {seeds}.")
+    question = driver.ask(sources, **settings)
+    names = chosen(methods)
+    opened = open_question(question, Local(workers, progress), own=True)
+    arena = _Arena.of(opened, SPEND * question.tokens if spend is None else parse_tokens(spend))
+    arena = replace(arena, facts=driver.facts(opened, sorted(_needs(names))))
+    results, base = [], None
+    for done, name in enumerate(names):
+        progress("methods", done, len(names))
+        result = arena.judge(name, seeds, base)
+        base = result.losses if name == BASELINE else base
+        results.append(result)
+    progress("methods", len(names), len(names))
+    return Comparison(arena.shown(), tuple(results), seeds, question)
+
+
+def chosen(methods: Sequence[str] | str) -> list[str]:
+    """Names to run: `uniform` first; all that can be loaded for `"all"`.
+
+    Raises:
+        CuveeError: An unknown name, or a library is missing for one that was asked for.
+    """
+    if methods == "all":
+        return list(mix.METHODS)
+    names = methods.split(",") if isinstance(methods, str) else list(methods)
+    for name in names:
+        mix.load(name)
+    return list(dict.fromkeys([BASELINE, *names]))
+
+
+def _needs(names: Sequence[str]) -> set[str]:
+    found = set()
+    for name, mixer in _loaded(names):
+        found |= set(getattr(mixer, "needs", ())) if name else set()
+    return found
+
+
+def _loaded(names: Sequence[str]) -> Iterator[tuple[str, Mixer]]:
+    for name in names:
+        try:
+            yield name, mix.load(name)
+        except CuveeError:  # a library is missing: said in the method's own row
+            continue
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Arena:
+    """The question, and two trainers: one to choose with, one to judge with."""
+
+    opened: Opened
+    problem: Problem
+    choosing: Trainer
+    judging: Trainer
+    facts: Mapping[str, Any]
+
+    @staticmethod
+    def of(opened: Opened, spend: float) -> "_Arena":
+        question, data = opened.question, opened.data
+        pairs = [halves(t, seed=question.seed) for t in data.targets]  # type: ignore[arg-type]
+        trainers = []
+        for half in (0, 1):
+            part: Data = replace(data, targets=tuple(pair[half] for pair in pairs))
+            trainers.append(driver.prepare(replace(opened, data=part))[0])
+        first = trainers[0]
+        problem = Problem.of(
+            first.sources, first.targets, first.available, question.tokens, opened.objective(),
+            question.limits, spend=spend,
+        )  # fmt: skip
+        return _Arena(opened, problem, first, trainers[1], {})
+
+    def shown(self) -> Problem:
+        """The problem with those targets alone that count."""
+        weights = self.problem.objective.weights[self._columns()]
+        objective = Objective(weights, self.problem.objective.worst)
+        return replace(self.problem, targets=self.opened.counted, objective=objective)
+
+    def _columns(self) -> list[int]:
+        return [self.problem.targets.index(name) for name in self.opened.counted]
+
+    def judge(self, name: str, seeds: int, base: Estimate | None) -> Result:
+        try:
+            mixer = mix.load(name)
+            found = [self._once(mixer, name, seed) for seed in range(seeds)]
+        except CuveeError as error:
+            return Result(name, np.zeros((0, 0)), None, None, trouble=str(error))
+        shares = np.array([once.shares for once in found])
+        losses = _pooled([once.losses for once in found])
+        base = losses if base is None else base
+        gains = Estimate(
+            base.draws - losses.draws, losses.unit, losses.spread, base.mean - losses.mean
+        )
+        spent = float(np.mean([once.spent for once in found]))
+        seconds = float(np.mean([once.seconds for once in found]))
+        return Result(name, shares, losses, gains, spent, seconds)
+
+    def _once(self, mixer: Mixer, name: str, seed: int) -> "_Once":
+        start = time.perf_counter()
+        seed += self.opened.question.seed
+        problem = replace(self.problem, facts=self.facts)
+        engine = self.opened.data.engine
+        study = driver.explore(problem, self.choosing, mixer, seed, engine)
+        if study.spent > problem.spend * (1 + 1e-6):
+            raise CuveeError(f"spent {study.spent:.3g} proxy tokens, of {problem.spend:.3g}.")
+        answer = mixer.recommend(study, rng=stream(seed, "recommend"))
+        shares = driver.rounded(driver.checked(answer, problem, name), problem).mean
+        seconds = time.perf_counter() - start
+        losses = driver.forecast(self.judging, problem, self.opened.question.seed, shares)
+        columns = self._columns()
+        kept = Estimate(losses.draws[:, columns], losses.unit, losses.spread, losses.mean[columns])
+        return _Once(shares, kept, study.spent, seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Once:
+    """One method, one seed."""
+
+    shares: np.ndarray
+    losses: Estimate
+    spent: float
+    seconds: float
+
+
+def _pooled(losses: Sequence[Estimate]) -> Estimate:
+    """Draws of all seeds together: the spread is that of documents and of seeds."""
+    first = losses[0]
+    draws = np.concatenate([e.draws for e in losses])
+    spread = first.spread if len(draws) > 1 or first.spread == "exact" else "none"
+    if first.spread == "none" and len(draws) > 1:
+        spread = "seeds"
+    return Estimate(draws, first.unit, spread, np.mean([e.mean for e in losses], axis=0))
+
+
+def _one(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    low, high = estimate.interval(0.9)
+    values = (estimate.mean, estimate.sd, low, high)
+    return dict(zip(("mean", "sd", "low", "high"), (json_number(float(v)) for v in values)))
+
+
+def _worse(gains: Estimate, names: tuple[str, ...]) -> list[str]:
+    """Targets whose loss is higher than with equal shares, by more than noise; worst first."""
+    _, high = gains.interval(0.9)
+    order = np.argsort(gains.mean)
+    return [names[i] for i in order if high[i] < 0 and gains.mean[i] < -5e-4]

@@ -1,0 +1,183 @@
+"""Variable projection: a law that is linear in some coefficients is searched in the others alone.
+
+Values are `basis(shape) @ coefficients`. For every shape the best coefficients are known exactly,
+so a grid over one or two exponents replaces thousands of random starts in all parameters.
+"""
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+
+from cuvee.core.fitting import Curve, Fit, Noise, descend, fit, polish
+
+Basis = Callable[
+    [Float[np.ndarray, "fits shapes"]],
+    tuple[
+        Float[np.ndarray, "fits points coefficients"],
+        Float[np.ndarray, "fits points coefficients shapes"],
+    ],
+]
+"""Columns of the linear part, and their derivatives with respect to the shape parameters."""
+MANY = 4
+"""Coefficients up to which every choice of the positive ones is tried."""
+
+
+def fit_separable(
+    basis: Basis,
+    grid: Float[np.ndarray, "grid shapes"],
+    losses: Float[np.ndarray, "fits points"],
+    noise: Noise | None = None,
+    *,
+    nonnegative: bool = True,
+    starts: int = 3,
+    steps: int = 200,
+) -> tuple[Fit, Curve]:
+    """A separable law: grid, projected descent, then all parameters under the noise asked for.
+
+    Args:
+        basis: Columns of the linear part.
+        grid: Shape parameters to begin with.
+        losses: To fit to; none missing.
+        noise: How residuals are judged in the end; the search before is by squares.
+        nonnegative: Whether the coefficients are; they are then fitted as logarithms.
+        starts: Shapes of the grid that are followed.
+        steps: At most.
+
+    Returns:
+        The fit, with parameters (shapes, then coefficients or their logarithms), and the law as
+        a curve of these.
+    """
+    noise = noise or Noise()
+    # Squares of (value - loss) / loss are those of the log residuals, to first order.
+    scale = 1 / losses if noise.log else np.ones_like(losses)
+    shapes, coefficients = project(
+        basis, grid, losses, scale, nonnegative=nonnegative, starts=starts
+    )
+    if nonnegative:
+        floor = 1e-6 * coefficients.max(axis=1, keepdims=True)
+        coefficients = np.log(np.maximum(coefficients, floor))
+    curve = joint_curve(basis, shapes.shape[1], logarithms=nonnegative)
+    found = fit(curve, np.hstack([shapes, coefficients]), losses, noise, steps=steps)
+    if not found.converged.all():
+        found = polish(curve, found, losses, noise)
+    return found, curve
+
+
+def project(
+    basis: Basis,
+    grid: Float[np.ndarray, "grid shapes"],
+    losses: Float[np.ndarray, "fits points"],
+    scale: Float[np.ndarray, "fits points"],
+    *,
+    nonnegative: bool = True,
+    starts: int = 3,
+    steps: int = 50,
+) -> tuple[Float[np.ndarray, "fits shapes"], Float[np.ndarray, "fits coefficients"]]:
+    """The best shapes of a grid, carried on downhill, and their coefficients.
+
+    Args:
+        basis: Columns of the linear part.
+        grid: Shape parameters to begin with.
+        losses: To fit to.
+        scale: Of each residual.
+        nonnegative: Whether the coefficients are.
+        starts: Shapes that are followed.
+        steps: At most.
+
+    References: Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least
+    squares problems whose variables separate", 1973; Kaufman, "A variable projection method for
+    solving separable nonlinear least squares problems", 1975 (the derivative used here).
+    """
+    columns = basis(grid)[0]
+    chosen, of = [], []
+    for f, (row, unit) in enumerate(zip(losses, scale)):
+        target = np.broadcast_to(row * unit, columns.shape[:2])
+        _, squares = solve(columns * unit[:, None], target, nonnegative)
+        best = np.argsort(squares, kind="stable")[:starts]
+        chosen.append(grid[best])
+        of += [f] * len(best)
+    start, of = np.concatenate(chosen), np.array(of)
+
+    def residuals(shapes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        unit = scale[of[rows]]
+        columns, slopes = basis(shapes)
+        columns = columns * unit[..., None]
+        found, _ = solve(columns, losses[of[rows]] * unit, nonnegative)
+        r = (columns @ found[..., None])[..., 0] - losses[of[rows]] * unit
+        moved = np.einsum("fnms,fm->fns", slopes, found) * unit[..., None]
+        used = columns * (found != 0)[:, None, :]
+        return r, moved - used @ (np.linalg.pinv(used) @ moved)
+
+    ends = descend(residuals, start, Noise(), steps=steps)
+    best = np.array([min(np.flatnonzero(of == f), key=lambda i: ends.cost[i])
+                     for f in range(len(losses))])  # fmt: skip
+    shapes = ends.params[best]
+    columns = basis(shapes)[0] * scale[..., None]
+    return shapes, solve(columns, losses * scale, nonnegative)[0]
+
+
+def solve(
+    columns: Float[np.ndarray, "fits points coefficients"],
+    losses: Float[np.ndarray, "fits points"],
+    nonnegative: bool,
+) -> tuple[Float[np.ndarray, "fits coefficients"], Float[np.ndarray, "fits"]]:
+    """Linear least squares, many at once, and the sums of squares left.
+
+    A few coefficients that must not be negative are found by trying every choice of those that
+    are above 0; many, by Lawson and Hanson's way ("Solving Least Squares Problems", 1974).
+    """
+    size = columns.shape[2]
+    if not nonnegative:
+        found = (np.linalg.pinv(columns) @ losses[..., None])[..., 0]
+    elif size > MANY:
+        from scipy.optimize import nnls
+
+        unit = np.maximum(np.sqrt((columns**2).sum(axis=1)), 1e-300)
+        pairs = zip(columns / unit[:, None], losses)
+        found = np.array([nnls(one, row)[0] for one, row in pairs]) / unit
+    else:
+        found = _every_choice(columns, losses)
+    left = ((columns @ found[..., None])[..., 0] - losses) ** 2
+    return found, left.sum(axis=1)
+
+
+def _every_choice(columns: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Nonnegative least squares by enumeration."""
+    count, _, size = columns.shape
+    unit = np.maximum(np.sqrt((columns**2).sum(axis=1)), 1e-300)
+    scaled = columns / unit[:, None]
+    gram, drive = (
+        scaled.transpose(0, 2, 1) @ scaled,
+        (scaled.transpose(0, 2, 1) @ losses[..., None])[..., 0],
+    )
+    best, found = np.zeros(count), np.zeros((count, size))
+    for choice in product((False, True), repeat=size):
+        used = np.flatnonzero(choice)
+        if not len(used):
+            continue
+        part = gram[:, used[:, None], used] + 1e-13 * np.eye(len(used))
+        x = np.linalg.solve(part, drive[:, used, None])[..., 0]
+        gain = (x * drive[:, used]).sum(axis=1)  # squares explained
+        take = (x >= 0).all(axis=1) & (gain > best)
+        best = np.where(take, gain, best)
+        row = np.zeros((count, size))
+        row[:, used] = x
+        found = np.where(take[:, None], row, found)
+    return found / unit
+
+
+def joint_curve(basis: Basis, shapes: int, *, logarithms: bool) -> Curve:
+    """The law as a curve of the shapes and the coefficients, or their logarithms."""
+
+    def curve(params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        columns, slopes = basis(params[:, :shapes])
+        last = params[:, shapes:]
+        coefficients = np.exp(last) if logarithms else last
+        values = (columns @ coefficients[..., None])[..., 0]
+        by_shape = np.einsum("fnms,fm->fns", slopes, coefficients)
+        by_last = columns * coefficients[:, None] if logarithms else columns
+        return values, np.concatenate([by_shape, by_last], axis=2)
+
+    return curve

@@ -1,0 +1,195 @@
+"""How sure a fitted law is: resampled fits, and noise that includes what the law cannot follow."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.random import Generator
+
+from cuvee.core.fitting import Curve, Fit, Noise, Prior, fit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Left:
+    """What a fit leaves, as it would be at a point left out.
+
+    Args:
+        residuals: In the unit of the noise; those of a left-out point, by its leverage.
+        sd: Of one loss around the law, lack of fit included.
+        freedom: Points less the parameters that the losses really decide.
+    """
+
+    residuals: Float[np.ndarray, "fits points"]
+    sd: Float[np.ndarray, "fits"]
+    freedom: Float[np.ndarray, "fits"]
+
+
+def left_over(
+    curve: Curve,
+    found: Fit,
+    losses: Float[np.ndarray, "fits points"],
+    noise: Noise | None = None,
+    *,
+    prior: Prior | None = None,
+) -> Left:
+    """Leave-one-out residuals to first order: r / (1 - h), with the leverage h of each point.
+
+    The robust weights are left aside: a law that cannot follow a point has an error there.
+
+    References: Cook and Weisberg, "Residuals and Influence in Regression", 1982.
+    """
+    noise = noise or Noise()
+    r, slopes = noise.residuals(*curve(found.params), losses)
+    held = np.linalg.pinv(_curvature(slopes, prior), hermitian=True)
+    leverage = np.clip(np.einsum("fnp,fpq,fnq->fn", slopes, held, slopes), 0, 0.95)
+    there = ~np.isnan(losses)
+    count = there.sum(axis=1)
+    freedom = np.maximum(count - leverage.sum(axis=1), 1.0)
+    out = r / (1 - leverage)
+    sd = np.sqrt((r**2).sum(axis=1) / freedom)
+    return Left(out, np.maximum(sd, 1e-12), freedom)
+
+
+def bootstrap(
+    curve: Curve,
+    found: Fit,
+    losses: Float[np.ndarray, "fits points"],
+    noise: Noise | None = None,
+    *,
+    kind: Literal["residual", "pairs"] = "residual",
+    draws: int = 40,
+    rng: Generator,
+    prior: Prior | None = None,
+    moved: Float[np.ndarray, "draws fits points"] | None = None,
+    groups: Int[np.ndarray, "points"] | None = None,
+    steps: int = 20,
+) -> Float[np.ndarray, "draws fits params"]:
+    """Parameters of fits to resampled losses, each begun at the fit itself.
+
+    Args:
+        curve: The law.
+        found: Its fit.
+        losses: That it was fitted to.
+        noise: How residuals are judged.
+        kind: `residual`: values of the fit plus noise as large as residuals of left-out points,
+            of random sign; `pairs`: points drawn with replacement.
+        draws: How many.
+        rng: Of the draws.
+        prior: Of the parameters; in each draw its center is drawn, too.
+        moved: Shifts of the losses that are common to all points, such as those of resampled
+            target documents; one for each draw.
+        groups: Points of one number are drawn, or change sign, together.
+        steps: At most, of each refit.
+
+    References: Efron, "Bootstrap methods: another look at the jackknife", 1979; Wu, "Jackknife,
+    bootstrap and other resampling methods in regression analysis", 1986 (the wild bootstrap).
+    """
+    noise = noise or Noise()
+    count, points = losses.shape
+    groups = np.arange(points) if groups is None else groups
+    kinds = int(groups.max()) + 1
+    again = np.tile(losses, (draws, 1, 1))
+    weights = np.ones((draws, count, points))
+    if kind == "pairs":
+        drawn = rng.multinomial(kinds, np.full(kinds, 1 / kinds), size=draws).astype(float)
+        weights = np.broadcast_to(drawn[:, None, groups], weights.shape)
+    else:
+        left = left_over(curve, found, losses, noise, prior=prior)
+        # Signs of points are common to the targets: runs that went well did so on all of them.
+        sign = rng.choice([-1.0, 1.0], size=(draws, 1, kinds))[..., groups]
+        again = _shifted(curve(found.params)[0], sign * left.residuals, noise)
+        again = np.where(np.isnan(losses), np.nan, again)
+    if moved is not None:
+        again = again + moved
+    flat = again.reshape(-1, points)
+    start = np.tile(found.params, (draws, 1))
+    ends = fit(
+        curve, start, flat, noise, weights=weights.reshape(-1, points),
+        prior=prior and _redrawn(prior, start, curve, found, losses, noise, draws, rng),
+        steps=steps, tolerance=1e-5,
+    )  # fmt: skip
+    return ends.params.reshape(draws, count, -1)
+
+
+def posterior(
+    curve: Curve,
+    found: Fit,
+    losses: Float[np.ndarray, "fits points"],
+    noise: Noise | None = None,
+    *,
+    draws: int = 100,
+    rng: Generator,
+    prior: Prior | None = None,
+    groups: Int[np.ndarray, "points"] | None = None,
+) -> Float[np.ndarray, "draws fits params"]:
+    """Parameters from the curvature at the fit, Student's t with the freedom that is left.
+
+    Args:
+        curve: The law.
+        found: Its fit.
+        losses: That it was fitted to.
+        noise: How residuals are judged.
+        draws: How many.
+        rng: Of the draws.
+        prior: Of the parameters.
+        groups: Points whose errors go together, such as checkpoints of a run: the covariance is
+            then the sandwich over groups, which lack of fit widens as it should.
+
+    References: White, "A heteroskedasticity-consistent covariance matrix estimator", 1980;
+    Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986 (groups).
+    """
+    noise = noise or Noise()
+    r, slopes = noise.residuals(*curve(found.params), losses)
+    left = left_over(curve, found, losses, noise, prior=prior)
+    held = np.linalg.pinv(_curvature(slopes, prior), hermitian=True)
+    freedom = left.freedom
+    if groups is None:
+        spread = held * (left.sd**2)[:, None, None]
+    else:
+        kinds = int(groups.max()) + 1
+        scores = np.eye(kinds)[groups].T @ (slopes * r[..., None])
+        middle = scores.transpose(0, 2, 1) @ scores * (kinds / max(kinds - 1, 1))
+        spread = held @ middle @ held
+        freedom = np.full(len(losses), max(kinds - 1.0, 1.0))
+    values, vectors = np.linalg.eigh((spread + spread.transpose(0, 2, 1)) / 2)
+    root = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+    normal = rng.standard_normal((draws, *found.params.shape))
+    tails = np.sqrt(freedom / np.maximum(rng.chisquare(freedom, (draws, len(freedom))), 1e-9))
+    return found.params + tails[..., None] * np.einsum("fpq,dfq->dfp", root, normal)
+
+
+def with_noise(
+    values: Float[np.ndarray, "draws points fits"],
+    left: Left,
+    noise: Noise,
+    rng: Generator,
+) -> Float[np.ndarray, "draws points fits"]:
+    """Values of a law as losses of one more run: noise of Student's t is added."""
+    tails = np.sqrt(left.freedom / np.maximum(rng.chisquare(left.freedom, values.shape), 1e-9))
+    return _shifted(values, left.sd * tails * rng.standard_normal(values.shape), noise)
+
+
+def _shifted(values: np.ndarray, by: np.ndarray, noise: Noise) -> np.ndarray:
+    return values * np.exp(by) if noise.log else values + by
+
+
+def _curvature(slopes: np.ndarray, prior: Prior | None) -> np.ndarray:
+    curved = slopes.transpose(0, 2, 1) @ slopes
+    if prior is not None:
+        curved = curved + np.diag(prior.precision)
+    return curved
+
+
+def _redrawn(
+    prior: Prior, start: np.ndarray, curve: Curve, found: Fit, losses: np.ndarray, noise: Noise,
+    draws: int, rng: Generator,
+) -> Prior:  # fmt: skip
+    """Priors whose centers are drawn: the refits then spread as the posterior does."""
+    left = left_over(curve, found, losses, noise, prior=prior)
+    with np.errstate(divide="ignore"):
+        width = np.where(prior.precision > 0, 1 / np.sqrt(prior.precision), 0.0)
+    center = np.tile(np.broadcast_to(prior.center, found.params.shape), (draws, 1))
+    sd = np.tile(left.sd, draws)[:, None] * width
+    # Around the fit, where the prior and the losses agreed.
+    return Prior(center + sd * rng.standard_normal(start.shape), prior.precision)

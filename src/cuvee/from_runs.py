@@ -1,0 +1,245 @@
+"""The best blend from runs that were already made: no text is needed, none is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cuvee import mix, report
+from cuvee.contracts import Forecast, Learner
+from cuvee.core import (
+    CuveeError,
+    Estimate,
+    Limits,
+    Problem,
+    Study,
+    Trial,
+    parse_objective,
+    parse_tokens,
+    stream,
+)
+from cuvee.core.recipe import versions
+from cuvee.core.run_files import read_runs
+from cuvee.core.runs import Runs
+from cuvee.summary import Rival, describe, probability_better
+
+BASELINES = ("uniform", "natural", "own_share")
+JUDGE = "surrogate"
+"""Forecasts the losses where the method itself has no law of them."""
+ROOM = 0.02
+"""Nats by which the best run may be below the forecast before that is said."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """An answer from runs.
+
+    Args:
+        method: Mixer that found it.
+        problem: What was to be decided.
+        shares: Of the tokens, by source.
+        losses: Forecast by target, for one more run; corrected for `optimism`.
+        optimism: What was added because the shares were chosen by the same forecast.
+        rivals: The baselines, by name, with their forecasts.
+        study: The runs.
+        names: Of the runs.
+        next_trials: The runs that would teach most, if any were asked for.
+        seed: Of everything random.
+    """
+
+    method: str
+    problem: Problem
+    shares: Estimate
+    losses: Estimate
+    optimism: np.ndarray
+    rivals: Mapping[str, Rival]
+    study: Study
+    names: tuple[str, ...]
+    next_trials: tuple[Trial, ...]
+    seed: int
+
+    def __str__(self) -> str:
+        return report.as_text(self.to_dict())
+
+    def probability_better(self, rival: str = "uniform") -> float:
+        """Share of draws in which the objective is below a rival's; NaN if unknown."""
+        return probability_better(self, rival)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain names, numbers, lists: what `cuvee blend --runs --json` prints."""
+        best = self.study.best()
+        run = self.study.trials[best]
+        sources = self.problem.sources
+        known = np.isfinite(self.problem.limits.check(sources)[0])
+        epochs = self.problem.epochs(self.shares.mean)
+        return {
+            **describe(self),
+            "params": None if np.isnan(self.problem.params) else self.problem.params,
+            "epochs": {n: float(e) for n, e, k in zip(sources, epochs, known) if k},
+            "best_run": {
+                "run": self.names[best],
+                "objective": float(self.study.scores[best]),
+                "shares": dict(zip(sources, map(float, run.shares))),
+            },
+            "next_runs": [dict(zip(sources, map(float, t.shares))) for t in self.next_trials],
+            "warnings": self.warnings(),
+            "seed": self.seed,
+            "versions": versions(),
+        }
+
+    def warnings(self) -> list[str]:
+        """What a user should know before trusting the answer."""
+        lines, p = [], self.probability_better("uniform")
+        if p < 0.05:
+            lines.append("Equal shares are forecast to be better than this blend.")
+        elif self.method != "uniform" and p <= 0.95:
+            lines.append("The blend does not beat equal shares by more than noise.")
+        best, score = self.study.best(), self.problem.objective.score
+        gap = float(score(self.losses.mean)) - float(self.study.scores[best])
+        if gap > ROOM and not np.allclose(self.study.shares[best], self.shares.mean, atol=1e-3):
+            lines.append(
+                f"Run {self.names[best]} reached {gap:.3f} less than is forecast for the blend: by "
+                f"luck, at another scale, or because the forecast is off. Train that mixture again."
+            )
+        never = [n for n, s in zip(self.problem.sources, self.study.shares.max(axis=0)) if s == 0]
+        if never:
+            lines.append(f"No run had any of {', '.join(never)}: nothing is known, share 0.")
+        return lines
+
+
+def blend_runs(
+    runs: Runs | str | Path | Sequence[str | Path],
+    *,
+    target: str | Sequence[str] | None = None,
+    objective: str | Mapping[str, float] = "mean",
+    budget: str | float | None = None,
+    params: float | None = None,
+    available: Mapping[str, float] | None = None,
+    method: str = JUDGE,
+    max_epochs: float | Mapping[str, float] | None = None,
+    min_share: float | Mapping[str, float] = 0.0,
+    fixed: Mapping[str, float] | None = None,
+    propose: int = 0,
+    seed: int = 0,
+) -> Chosen:
+    """Find the best blend from a table of training runs.
+
+    Args:
+        runs: Table, or files of tables: see `cuvee.core.run_files`.
+        target: Names of the targets that count; all by default.
+        objective: One number from their losses: `"mean"`, `"worst"`, a name, or weights.
+        budget: Tokens that the answer is for; the most of any run by default.
+        params: Size of the model that it is for; the largest of any run by default.
+        available: Tokens of each source. Needed for a limit of epochs; without it the mean shares
+            of the runs stand for natural shares.
+        method: Mixer.
+        max_epochs: How often a source may be repeated, if `available` is given.
+        min_share: Floor of every share; one number, or by name.
+        fixed: Shares that are decided already, by name.
+        propose: How many further runs to propose.
+        seed: Of everything random.
+
+    Returns:
+        The answer: print it.
+
+    Raises:
+        CuveeError: Something is wrong with the table or a setting.
+
+    Example:
+        >>> import numpy as np
+        >>> from cuvee.core import Points
+        >>> from cuvee.core.runs import Runs
+        >>> rng = np.random.default_rng(0)
+        >>> shares = rng.dirichlet(np.ones(2), 12)
+        >>> loss = 3 + np.exp(-2 * shares[:, :1]) + rng.normal(0, 0.01, (12, 1))
+        >>> runs = Runs(("a", "b"), ("t",), tuple("abcdefghijkl"),
+        ...             Points.at(shares, 1e6), loss, np.zeros(12, int))
+        >>> bool(blend_runs(runs).shares.mean[0] > 0.8)
+        True
+    """
+    if not isinstance(runs, Runs):
+        paths = [runs] if isinstance(runs, str | Path) else list(runs)
+        runs = read_runs(*paths)
+    if target is not None:
+        runs = runs.only([target] if isinstance(target, str) else list(target))
+    runs = runs.complete()
+    if max_epochs is not None and available is None:
+        raise CuveeError("max_epochs needs the tokens of each source: give available, too.")
+    limits = {} if max_epochs is None else {"max_epochs": max_epochs}
+    problem = runs.problem(
+        parse_objective(objective, runs.targets), available=available,
+        tokens=None if budget is None else parse_tokens(budget), params=params,
+        limits=Limits(min_share=min_share, fixed=fixed, **limits),
+    )  # fmt: skip
+    return choose(runs.study(problem), runs.names, method, seed=seed, propose=propose)
+
+
+def choose(
+    study: Study, names: tuple[str, ...], method: str, *, seed: int = 0, propose: int = 0
+) -> Chosen:
+    """What a mixer recommends from a study of real runs, with forecasts for it and for rivals."""
+    problem, mixer = study.problem, mix.load(method)
+    rng = stream(seed, "recommend")
+    law = mixer if isinstance(mixer, Learner) else mix.load(JUDGE)
+    if not isinstance(law, Learner):
+        raise CuveeError(f"{JUDGE} has no law of the losses.")
+    if law is not mixer and mixer.propose(study, rng=rng):
+        raise CuveeError(
+            f"{method} learns from runs of its own choice, which a table cannot answer: choose a "
+            f"method that learns from any runs, such as {JUDGE}."
+        )
+    forecast = law.fit(study, rng=stream(seed, "fit"))
+    shares = mixer.recommend(study, rng=rng)
+    found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES}
+    losses = _losses(forecast, problem, [shares.mean, *(e.mean for e in found.values())])
+    flattery = _optimism(forecast, problem, shares, seed)
+    rivals = {n: Rival(e, loss) for (n, e), loss in zip(found.items(), losses[1:])}
+    more: tuple[Trial, ...] = ()
+    if propose:
+        more = _proposed(study, seed, propose)
+    return Chosen(
+        method, problem, shares, losses[0].shifted(flattery), flattery, rivals, study, names, more,
+        seed,
+    )  # fmt: skip
+
+
+def _losses(forecast: Forecast, problem: Problem, shares: Sequence[np.ndarray]) -> list[Estimate]:
+    """Of several mixtures, on paired draws."""
+    expect = getattr(forecast, "expected", forecast.predict)
+    every = expect(problem.points(np.array(shares)))
+    return [
+        Estimate(every.draws[:, i], every.unit, every.spread, every.mean[i])
+        for i in range(len(shares))
+    ]
+
+
+def _optimism(forecast: Forecast, problem: Problem, shares: Estimate, seed: int) -> np.ndarray:
+    """How much too good the chosen mixture looks, if the forecast can tell."""
+    tell = getattr(forecast, "optimism", None)
+    if tell is None:
+        return np.zeros(len(problem.targets))
+    return tell(problem, shares, rng=stream(seed, "optimism"))
+
+
+def _proposed(study: Study, seed: int, count: int) -> tuple[Trial, ...]:
+    """The next runs, by the method that asks for the most telling ones."""
+    asked = mix.load(JUDGE, runs=len(study.trials) + count)
+    known, trials = study, []
+    if not isinstance(asked, Learner):
+        return ()
+    forecast = asked.fit(study, rng=stream(seed, "fit"))
+    while len(trials) < count:
+        new = asked.propose(known, rng=stream(seed, "propose", len(trials)))[: count - len(trials)]
+        if not new:
+            break
+        trials += new
+        points = study.problem.points(np.array([t.shares for t in new]))
+        # The runs are not made yet: each is taken to give what is forecast for it.
+        filled = [
+            replace(study.outcomes[0], losses=Estimate(row[None], "nats per token", "none"))
+            for row in forecast.mean(points)
+        ]
+        known = known.record(new, tuple(filled))
+    return tuple(trials)
