@@ -15,8 +15,8 @@ from cuvee.core.methods import load, summary
 ROOT = Path(cuvee.__file__).parent
 ROOMS = ("sources", "proxies", "mix", "export", "engine", "report", "cli", "testing")
 MEETING = (
-    "answer.py", "compare.py", "driver.py", "from_runs.py", "infer.py", "question.py", "score.py",
-    "summary.py",
+    "answer.py", "comparison.py", "driver.py", "from_runs.py", "inference.py", "question.py",
+    "scoring.py", "summary.py",
 )  # fmt: skip
 """The places where rooms meet, beside cli and testing."""
 TABLES = [r for r in ROOMS if hasattr(import_module(f"cuvee.{r}"), "METHODS")]

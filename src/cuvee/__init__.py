@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cuvee.answer import Blend
-    from cuvee.compare import compare
+    from cuvee.comparison import compare
     from cuvee.core import CuveeError, Estimate
     from cuvee.driver import blend, trial
     from cuvee.from_runs import blend_runs
+    from cuvee.scoring import score
 
 __version__ = "0.1.0"
 
@@ -21,12 +22,14 @@ _VERBS = {
     "Estimate": "cuvee.core",
     "blend": "cuvee.driver",
     "blend_runs": "cuvee.from_runs",
-    "compare": "cuvee.compare",
+    "compare": "cuvee.comparison",
+    "score": "cuvee.scoring",
     "trial": "cuvee.driver",
 }
 
 __all__ = [
-    "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare", "trial",
+    "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare",
+    "score", "trial",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from cuvee.core import (
     stream,
 )
 from cuvee.core.recipe import versions
-from cuvee.core.run_files import read_runs
+from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
 from cuvee.summary import Rival, describe, probability_better
 
@@ -159,9 +159,7 @@ def blend_runs(
         >>> bool(blend_runs(runs).shares.mean[0] > 0.8)
         True
     """
-    if not isinstance(runs, Runs):
-        paths = [runs] if isinstance(runs, str | Path) else list(runs)
-        runs = read_runs(*paths)
+    runs = as_runs(runs)
     if target is not None:
         runs = runs.only([target] if isinstance(target, str) else list(target))
     runs = runs.complete()

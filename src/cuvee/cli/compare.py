@@ -7,7 +7,7 @@ from pathlib import Path
 from cuvee import report
 from cuvee.cli.progress import progress
 from cuvee.cli.words import number, question
-from cuvee.compare import compare as run
+from cuvee.comparison import compare as run
 from cuvee.core import CuveeError, named_numbers
 from cuvee.core.recipe import to_json
 

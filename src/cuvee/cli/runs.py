@@ -13,7 +13,7 @@ from cuvee.core.run_files import read_runs, write_runs
 from cuvee.core.runs import Runs
 from cuvee.engine.local import Local, Progress
 from cuvee.question import Question, open_question
-from cuvee.score import Prior, score
+from cuvee.scoring import Prior, score
 
 
 def blend_runs(options: argparse.Namespace) -> None:

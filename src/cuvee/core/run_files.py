@@ -43,6 +43,13 @@ def read_runs(*paths: str | Path) -> Runs:
     return joined(_read(str(path)) for path in paths)
 
 
+def as_runs(runs: Runs | str | Path | Sequence[str | Path]) -> Runs:
+    """A table as it is, or read from its files."""
+    if isinstance(runs, Runs):
+        return runs
+    return read_runs(*([runs] if isinstance(runs, str | Path) else runs))
+
+
 def _read(path: str) -> Runs:
     if Path(path).is_dir():
         files = [str(Path(path, name)) for name in ("ratios.csv", "metrics.csv")]

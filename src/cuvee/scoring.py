@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.stats import rankdata
 from cuvee import mix
 from cuvee.contracts import Learner, Mixer
 from cuvee.core import CuveeError, Estimate, Outcome, Points, Study, Trial, stream
+from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
 
 BASELINES = ("uniform", "natural", "own_share")
@@ -130,8 +132,8 @@ class Scores:
 
 
 def score(
-    runs: Runs,
-    test: Runs,
+    runs: Runs | str | Path,
+    test: Runs | str | Path,
     methods: Sequence[str] = (),
     *,
     target: str | None = None,
@@ -146,7 +148,7 @@ def score(
     target that is the target's own share.
 
     Args:
-        runs: To fit to.
+        runs: To fit to: a table, or its file.
         test: To forecast. Runs of another scale than those fitted to are ranked among themselves.
         methods: Names; the baselines are always added.
         target: The only target that counts; all of them, and their mean, by default.
@@ -158,6 +160,7 @@ def score(
         CuveeError: Tables that do not fit each other, unknown names, or a method that a table of
             runs cannot feed.
     """
+    runs, test = as_runs(runs), as_runs(test)
     if target is not None:
         runs, test = runs.only([target]), test.only([target])
     else:
