@@ -39,6 +39,21 @@ def build(root: Path, words: int) -> None:
             ["run", "share/web", "share/code", "share/books"],
             ["a", 0.5, 0.3, 0.2], ["b", 0.2, 0.4, 0.4],
         ])  # fmt: skip
+    for name, count in (("runs", 40), ("test", 30)):
+        with (root / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(runs(count, seed=count))
+
+
+def runs(count: int, seed: int) -> list[list[object]]:
+    """A table of runs whose losses follow a law, with noise."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.ones(3), count)
+    worth = np.array([[0.4, 1.6, 0.6], [1.5, 0.2, 0.5]])
+    losses = 2.5 + np.exp(0.5 - shares @ worth.T) + rng.normal(0, 0.01, (count, 2))
+    header = ["run", "params", "tokens", *(f"share/{n}" for n in ("web", "code", "books")),
+              "loss/val", "loss/questions"]  # fmt: skip
+    rows = [[i, 1e8, 2e9, *s, *x] for i, (s, x) in enumerate(zip(shares, losses))]
+    return [header, *rows]
 
 
 def texts(name: str, words: int, seed: int = 0, length: int = 400) -> list[str]:

@@ -104,6 +104,29 @@ class CertainAndWrong(Fair):
         return Estimate(np.full((5, k), 1 / k), "share", "bootstrap")
 
 
+@dataclass(frozen=True)
+class Spendthrift(Fair):
+    def propose(self, study, *, rng):
+        wanted = 100 - len(study.trials)
+        k = len(study.problem.sources)
+        return tuple(Trial(rng.dirichlet(np.ones(k)), study.problem.tokens) for _ in range(wanted))
+
+
+@dataclass(frozen=True)
+class Clueless(Fair):
+    """A law that knows nothing, and needs nothing to know it."""
+
+    def fit(self, study, *, rng):
+        return self
+
+    def mean(self, points):
+        rng = np.random.default_rng(0)
+        return rng.random((len(points), 6))
+
+    def predict(self, points):
+        return Estimate(self.mean(points)[None], "nats per token", "none")
+
+
 FAULTS = {
     "check_is_a_frozen_value_of_settings": Undocumented(),
     "check_shares_lie_on_the_simplex": OffSimplex(),
@@ -114,6 +137,9 @@ FAULTS = {
     "check_leaves_the_study_alone": Memory(),
     "check_beats_equal_shares_or_is_a_baseline": Worst(),
     "check_stated_error_is_the_real_error_or_not_claimed": Overconfident(),
+    "check_spends_no_more_than_allowed": Spendthrift(),
+    "check_law_ranks_mixtures_it_has_not_seen": Clueless(),
+    "check_no_runs_teach_nothing": Clueless(),
 }
 
 

@@ -59,7 +59,7 @@ def test_study_holds_every_run():
 
 def test_only_and_joined():
     assert made().only(["books"]).losses.shape == (24, 1)
-    with pytest.raises(CuveeError, match="'bokos'.*books"):
+    with pytest.raises(CuveeError, match=r"'bokos'.*books"):
         made().only(["bokos"])
     assert len(joined([made(), made(6)])) == 30
     with pytest.raises(CuveeError, match="no target in common"):

@@ -125,7 +125,7 @@ def test_verdict_says_who_wins_and_ties():
 
 
 def test_refusals():
-    with pytest.raises(CuveeError, match="mix method 'surogate'.*surrogate"):
+    with pytest.raises(CuveeError, match=r"mix method 'surogate'.*surrogate"):
         score(made(), made(), ["surogate"])
     with pytest.raises(CuveeError, match="learns from runs of its own choice"):
         score(made(), made(), ["tests.runs.test_score:Greedy"])

@@ -68,7 +68,7 @@ def make(table: Mapping[str, str], name: str, room: str, /, **settings: Any) -> 
     written = [part for part in name.split(":") if "=" in part]
     name = ":".join(part for part in name.split(":") if "=" not in part)
     method = load(table, name, room)
-    if not is_dataclass(method):
+    if not (isinstance(method, type) and is_dataclass(method)):
         raise CuveeError(f"{name!r} is no {room} method: expected a frozen dataclass of settings.")
     known = {f.name: f.default for f in fields(method)}
     for setting, _, value in (part.partition("=") for part in written):

@@ -6,9 +6,10 @@ from inspect import signature
 
 import numpy as np
 from numpy.random import default_rng
+from scipy.stats import spearmanr
 
-from cuvee.contracts import Mixer
-from cuvee.core import Estimate, Problem, Study
+from cuvee.contracts import Learner, Mixer
+from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial
 from cuvee.testing.problems import MIXING, Planted
 
 PROBLEMS = MIXING
@@ -124,6 +125,61 @@ def check_stated_error_is_the_real_error_or_not_claimed(mixer: Mixer, planted: P
         assert np.abs(error).max() < 1e-3, "an error, but every draw is the same"
         return
     assert 0.5 < np.sqrt(np.mean((error[claimed] / stated[claimed]) ** 2)) < 2
+
+
+def check_spends_no_more_than_allowed(mixer: Mixer, planted: Planted) -> None:
+    """All trials together train on no more tokens than the problem's `spend`."""
+    problem = replace(planted.problem(), spend=60.0 * planted.problem().tokens)
+    rng, trainer, study = default_rng(0), planted.trainer(0), Study(problem)
+    while trials := mixer.propose(study, rng=rng):
+        study = study.record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
+        assert study.spent <= problem.spend * (1 + 1e-9)
+    answer = mixer.recommend(study, rng=rng)
+    assert np.isclose(answer.mean.sum(), 1)
+
+
+def check_law_ranks_mixtures_it_has_not_seen(mixer: Mixer, planted: Planted) -> None:
+    """A `Learner`'s forecast, fitted to 40 runs of others, ranks 40 more.
+
+    A rank correlation of 0.7 on each problem is far below what a right law reaches, and far above
+    chance: five standard deviations.
+    """
+    if not isinstance(mixer, Learner):
+        return
+    study, rng = _given(planted, 40, seed=1), default_rng(0)
+    test = _given(planted, 40, seed=2)
+    forecast = mixer.fit(study, rng=rng)
+    mean = forecast.mean(test.points)
+    assert mean.shape == test.losses.shape
+    counted = study.problem.objective.weights > 0
+    for guess, loss in zip(mean.T[counted], test.losses.T[counted]):
+        assert spearmanr(guess, loss).statistic > 0.7
+    predicted = forecast.predict(test.points)
+    assert predicted.draws.shape[1:] == test.losses.shape
+    assert np.isfinite(predicted.draws).all()
+
+
+def check_no_runs_teach_nothing(mixer: Mixer, planted: Planted) -> None:
+    """A `Learner` without runs says how many it needs."""
+    if not isinstance(mixer, Learner):
+        return
+    try:
+        mixer.fit(Study(planted.problem()), rng=default_rng(0))
+    except CuveeError as error:
+        assert "\n" not in str(error)
+        return
+    raise AssertionError("a law was fitted to no runs")
+
+
+def _given(planted: Planted, count: int, seed: int) -> Study:
+    """Random mixtures, as a user's table holds them."""
+    rng, trainer, problem = default_rng(seed), planted.trainer(0), planted.problem()
+    k = len(problem.sources)
+    trials = tuple(Trial(row, problem.tokens) for row in rng.dirichlet(np.ones(k), count))
+    study = Study(problem).record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
+    plain = [Outcome(Estimate(o.losses.mean[None], o.losses.unit, "none"), o.cost)
+             for o in study.outcomes]  # fmt: skip
+    return replace(study, outcomes=tuple(plain))
 
 
 def _within(problem: Problem, low: np.ndarray, high: np.ndarray) -> Problem:
