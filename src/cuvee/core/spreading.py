@@ -1,5 +1,6 @@
 """How sure a fitted law is: resampled fits, and noise that includes what the law cannot follow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,12 +16,14 @@ class Left:
     """What a fit leaves, as it would be at a point left out.
 
     Args:
-        residuals: In the unit of the noise; those of a left-out point, by its leverage.
-        sd: Of one loss around the law, lack of fit included.
+        residuals: In the unit of the noise; 0 where there was no loss.
+        out: Those of each point, had it been left out.
+        sd: Of one loss around the law at a point left out, lack of fit included.
         freedom: Points less the parameters that the losses really decide.
     """
 
     residuals: Float[np.ndarray, "fits points"]
+    out: Float[np.ndarray, "fits points"]
     sd: Float[np.ndarray, "fits"]
     freedom: Float[np.ndarray, "fits"]
 
@@ -47,8 +50,8 @@ def left_over(
     count = there.sum(axis=1)
     freedom = np.maximum(count - leverage.sum(axis=1), 1.0)
     out = r / (1 - leverage)
-    sd = np.sqrt((r**2).sum(axis=1) / freedom)
-    return Left(out, np.maximum(sd, 1e-12), freedom)
+    sd = np.sqrt((out**2).sum(axis=1) / np.maximum(count, 1))
+    return Left(r, out, np.maximum(sd, 1e-12), freedom)
 
 
 def bootstrap(
@@ -98,7 +101,7 @@ def bootstrap(
         left = left_over(curve, found, losses, noise, prior=prior)
         # Signs of points are common to the targets: runs that went well did so on all of them.
         sign = rng.choice([-1.0, 1.0], size=(draws, 1, kinds))[..., groups]
-        again = _shifted(curve(found.params)[0], sign * left.residuals, noise)
+        again = _shifted(curve(found.params)[0], sign * left.out, noise)
         again = np.where(np.isnan(losses), np.nan, again)
     if moved is not None:
         again = again + moved
@@ -121,7 +124,7 @@ def posterior(
     draws: int = 100,
     rng: Generator,
     prior: Prior | None = None,
-    groups: Int[np.ndarray, "points"] | None = None,
+    groups: Sequence[Int[np.ndarray, "points"]] = (),
 ) -> Float[np.ndarray, "draws fits params"]:
     """Parameters from the curvature at the fit, Student's t with the freedom that is left.
 
@@ -133,25 +136,29 @@ def posterior(
         draws: How many.
         rng: Of the draws.
         prior: Of the parameters.
-        groups: Points whose errors go together, such as checkpoints of a run: the covariance is
-            then the sandwich over groups, which lack of fit widens as it should.
+        groups: Ways to group points whose errors go together, such as those of one mixture, and
+            those of one scale: the covariance is then the sum of the sandwiches over groups,
+            which lack of fit widens as it should.
 
     References: White, "A heteroskedasticity-consistent covariance matrix estimator", 1980;
-    Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986 (groups).
+    Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011.
     """
     noise = noise or Noise()
     r, slopes = noise.residuals(*curve(found.params), losses)
     left = left_over(curve, found, losses, noise, prior=prior)
     held = np.linalg.pinv(_curvature(slopes, prior), hermitian=True)
     freedom = left.freedom
-    if groups is None:
-        spread = held * (left.sd**2)[:, None, None]
-    else:
-        kinds = int(groups.max()) + 1
-        scores = np.eye(kinds)[groups].T @ (slopes * r[..., None])
-        middle = scores.transpose(0, 2, 1) @ scores * (kinds / max(kinds - 1, 1))
-        spread = held @ middle @ held
-        freedom = np.full(len(losses), max(kinds - 1.0, 1.0))
+    believed = np.zeros(held.shape[1]) if prior is None else prior.precision
+    spread, middle = held * (left.sd**2)[:, None, None], np.zeros_like(held)
+    for group in groups:
+        kinds = int(group.max()) + 1
+        if kinds < 2:
+            continue
+        scores = np.eye(kinds)[group].T @ (slopes * r[..., None])
+        middle += scores.transpose(0, 2, 1) @ scores * (kinds / (kinds - 1))
+        freedom = np.minimum(freedom, kinds - 1.0)
+    if middle.any():  # what the prior alone decides varies as the prior does
+        spread = held @ (middle + np.diag(believed) * (left.sd**2)[:, None, None]) @ held
     values, vectors = np.linalg.eigh((spread + spread.transpose(0, 2, 1)) / 2)
     root = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
     normal = rng.standard_normal((draws, *found.params.shape))
@@ -165,9 +172,17 @@ def with_noise(
     noise: Noise,
     rng: Generator,
 ) -> Float[np.ndarray, "draws points fits"]:
-    """Values of a law as losses of one more run: noise of Student's t is added."""
-    tails = np.sqrt(left.freedom / np.maximum(rng.chisquare(left.freedom, values.shape), 1e-9))
-    return _shifted(values, left.sd * tails * rng.standard_normal(values.shape), noise)
+    """Values of a law as losses of one more run: noise of Student's t is added.
+
+    It goes together over the fits as the residuals do, so that sums of losses have their right
+    spread.
+    """
+    draws, points, _ = values.shape
+    mixed = rng.standard_normal((draws, points, left.out.shape[1])) @ left.out.T
+    size = np.sqrt((left.out**2).sum(axis=1))
+    freedom = np.median(left.freedom)
+    tails = np.sqrt(freedom / np.maximum(rng.chisquare(freedom, (draws, points, 1)), 1e-9))
+    return _shifted(values, mixed / np.maximum(size, 1e-300) * left.sd * tails, noise)
 
 
 def _shifted(values: np.ndarray, by: np.ndarray, noise: Noise) -> np.ndarray:

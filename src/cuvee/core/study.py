@@ -176,7 +176,7 @@ class Study:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        place = {id(trial): i for i, trial in enumerate(self.trials)}
+        place = {trial.key(): i for i, trial in enumerate(self.trials)}
         columns: dict[str, object] = {
             "run": pa.array(range(len(self.trials)), pa.int64()),
             "tokens": pa.array([t.tokens for t in self.trials], pa.float64()),
@@ -184,7 +184,9 @@ class Study:
             "params": pa.array(
                 [None if isnan(t.params) else t.params for t in self.trials], pa.float64()
             ),
-            "after": pa.array([place.get(id(t.after)) for t in self.trials], pa.int64()),
+            "after": pa.array(
+                [t.after and place.get(t.after.key()) for t in self.trials], pa.int64()
+            ),
         }
         for i, name in enumerate(self.problem.sources):
             columns[f"share/{name}"] = self.shares[:, i]

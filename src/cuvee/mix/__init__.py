@@ -9,6 +9,14 @@ METHODS = {
     "own_share": "cuvee.mix.own_share:OwnShare",
     "temperature": "cuvee.mix.temperature:Temperature",
     "descent": "cuvee.mix.descent:Descent",
+    "odm": "cuvee.mix.odm:Odm",
+    "exp3_flad": "cuvee.mix.exp3_flad:Exp3Flad",
+    "ucb1_flad": "cuvee.mix.ucb1_flad:Ucb1Flad",
+    "dump": "cuvee.mix.dump:Dump",
+    "doremi": "cuvee.mix.doremi:Doremi",
+    "doge": "cuvee.mix.doge:Doge",
+    "skill_it": "cuvee.mix.skill_it:SkillIt",
+    "aioli": "cuvee.mix.aioli:Aioli",
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -144,9 +144,8 @@ class PlantedTrainer:
         """
         seen = trial.seen()
         shares = seen / seen.sum()
-        pick = default_rng(self.seed + 10_000)
-        n, draws = self.planted.documents, self.planted.draws
-        weights = np.stack([pick.multinomial(n, np.full(n, 1 / n), draws) / n for _ in self.theta])
+        sizes = len(self.theta), self.planted.draws, self.planted.documents
+        weights = _resamples(self.seed + 10_000, *sizes)
         both = [self.planted.law(theta, shares) for theta in self.theta]
         losses = np.stack([w @ loss for w, (loss, _) in zip(weights, both)], axis=1)
         slopes = np.stack([w @ slope for w, (_, slope) in zip(weights, both)], axis=1)
@@ -160,9 +159,75 @@ class PlantedTrainer:
         )
 
 
-def _facts(planted: Planted) -> dict[str, np.ndarray]:
-    """What a look at the sources' content would tell."""
-    return {}
+@lru_cache(maxsize=64)
+def _resamples(
+    seed: int, targets: int, draws: int, documents: int
+) -> Float[np.ndarray, "targets draws documents"]:
+    """How much each resample of each target's documents counts each document."""
+    pick, equal = default_rng(seed), np.full(documents, 1 / documents)
+    return np.stack([pick.multinomial(documents, equal, draws) / documents for _ in range(targets)])
+
+
+CLOUD = 24
+"""Documents of each source and of each target whose content can be looked at."""
+SYMBOLS = 200
+"""Words of a source's language."""
+
+
+@cache
+def _facts(planted: Planted) -> dict[str, object]:
+    """What a look at the sources' content would tell; never read off the best shares.
+
+    A source is a cloud of documents of its own in space. A target is made of documents like
+    those of the sources, each in proportion to the square of what the source alone gains over
+    the worst source alone. Content and worth agree, then, but not exactly: as in life, what is
+    alike helps, and nobody knows the exchange rate.
+    """
+    gain = _gain(planted)
+    gain = np.vstack([gain, np.eye(gain.shape[1])])  # the targets of each source's own text
+    like = gain**2 / (gain**2).sum(axis=1, keepdims=True)
+    k, rng = gain.shape[1], default_rng(5)
+
+    def cloud(sources: np.ndarray) -> np.ndarray:
+        return np.eye(k, k + 3)[sources] + 0.15 * rng.standard_normal((len(sources), k + 3))
+
+    points = {
+        "sources": tuple(cloud(np.full(CLOUD, j)) for j in range(k)),
+        "targets": tuple(cloud(rng.choice(k, size=CLOUD, p=row)) for row in like),
+    }
+    return {"points": points, "entropy": _entropies(_gain(planted).mean(axis=0), rng)}
+
+
+def _gain(planted: Planted) -> Float[np.ndarray, "targets sources"]:
+    """How far each source alone lowers each target's loss below the worst, as parts of 1."""
+    alone = np.stack(
+        [planted.law(planted.worth, corner)[0] for corner in np.eye(planted.worth.shape[1])], axis=1
+    )
+    gain = alone.max(axis=1, keepdims=True) - alone
+    return gain / gain.sum(axis=1, keepdims=True)
+
+
+def _entropies(worth: np.ndarray, rng: Generator) -> dict[str, np.ndarray]:
+    """Entropies of the sources' languages in nats; the more a source is worth, the richer.
+
+    A word is repeated with a probability of 1/2 less what the source is worth (at most 1/2), or
+    drawn by Zipf's law, whose exponent is 2 less that worth. The von Neumann entropy is that of
+    the mean outer product of documents that spread over more directions in a richer language.
+    """
+    found: dict[str, list[float]] = {m: [] for m in ("shannon", "conditional", "von_neumann")}
+    for value in worth:
+        often = np.arange(1.0, SYMBOLS + 1) ** (value - 2)
+        often /= often.sum()
+        again = max(0.5 - value / 2, 0.0)
+        after = (1 - again) * np.tile(often, (SYMBOLS, 1)) + again * np.eye(SYMBOLS)
+        found["shannon"].append(-float(often @ np.log(often)))
+        found["conditional"].append(-float(often @ (after * np.log(after)).sum(axis=1)))
+        documents = rng.standard_normal((CLOUD, 8)) * np.arange(1.0, 9) ** (value - 1)
+        documents /= np.linalg.norm(documents, axis=1, keepdims=True)
+        spectrum = np.linalg.eigvalsh(documents.T @ documents / CLOUD)
+        found["von_neumann"].append(-float(spectrum @ np.log(spectrum)))
+    arrays = {measure: np.array(values) for measure, values in found.items()}
+    return {**arrays, "joint": arrays["shannon"] + arrays["conditional"]}
 
 
 MIXING = {
