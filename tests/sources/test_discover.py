@@ -43,6 +43,13 @@ def test_languages_are_told_apart(mixed):
                   np.repeat(np.arange(3), 20)) == 1  # fmt: skip
 
 
+def test_very_many_very_short_documents_do_not_take_all_domains(mixed):
+    texts, truth = mixed
+    short = [" ".join(text.split()[i : i + 3]) for text in language(3, 40, 0) for i in range(60)]
+    labels = discover(texts + short, domains=4).assign(texts)
+    assert purity(labels, truth) > 0.95
+
+
 def test_same_seed_same_domains_and_order_of_assignment_does_not_matter(mixed):
     texts, _ = mixed
     one, two = discover(texts, domains=4, seed=3), discover(texts, domains=4, seed=3)
@@ -119,7 +126,8 @@ def test_clusters_by_hand():
     rng = np.random.default_rng(0)
     spots = np.array([[0.0, 0], [10, 0], [10, 1], [0, 30]])
     points = np.repeat(spots, 25, axis=0) + 0.01 * rng.standard_normal((100, 2))
-    centers, labels = kmeans(points, 4, rng)
+    weights = np.ones(100)
+    centers, labels = kmeans(points, weights, 4, rng)
     assert len(centers) == 4
     assert len({tuple(labels[i : i + 25]) for i in range(0, 100, 25)}) == 4
     assert np.array_equal(nearest(points, centers), labels)
@@ -135,10 +143,13 @@ def test_tiny_and_loose_clusters_are_dropped_but_never_too_many():
     points = np.vstack([*tight, loose, [[-50.0, 0]]])
     labels = np.repeat(np.arange(6), [50] * 5 + [1])
     centers = np.array([points[labels == i].mean(axis=0) for i in range(6)])
-    kept, moved = pruned(points, centers, labels, 2)
+    weights = np.ones(len(points))
+    kept, moved = pruned(points, weights, centers, labels, 2)
     assert np.allclose(kept, centers[:4])
     assert moved[-1] in (0, 2)
-    assert len(pruned(points, centers, labels, 5)[0]) == 5
+    assert len(pruned(points, weights, centers, labels, 5)[0]) == 5
+    weights[-1] = 40  # now as heavy as the others
+    assert len(pruned(points, weights, centers, labels, 2)[0]) == 5
 
 
 def test_command(mixed, tmp_path, capsys):

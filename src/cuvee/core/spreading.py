@@ -10,6 +10,8 @@ from numpy.random import Generator
 
 from cuvee.core.fitting import Curve, Fit, Noise, Prior, fit
 
+MOST = 0.8
+"""Leverage: what is left of a point that decides its own value says nothing when blown up."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Left:
@@ -45,7 +47,7 @@ def left_over(
     noise = noise or Noise()
     r, slopes = noise.residuals(*curve(found.params), losses)
     held = np.linalg.pinv(_curvature(slopes, prior), hermitian=True)
-    leverage = np.clip(np.einsum("fnp,fpq,fnq->fn", slopes, held, slopes), 0, 0.95)
+    leverage = np.clip(np.einsum("fnp,fpq,fnq->fn", slopes, held, slopes), 0, MOST)
     there = ~np.isnan(losses)
     count = there.sum(axis=1)
     freedom = np.maximum(count - leverage.sum(axis=1), 1.0)
