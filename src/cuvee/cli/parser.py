@@ -51,6 +51,14 @@ What a table of runs holds; written in another form if asked.
   cuvee runs ratios.csv,metrics.csv --out runs.csv
   cuvee runs runs.csv --to olmix --out swarm/
 """
+DISCOVER = """\
+Find domains in text that has no labels, to be mixed as sources.
+
+  cuvee discover 'crawl/*.parquet' --domains 20 --out domains/
+
+Documents are embedded and clustered; each domain is described by its most telling words and, with
+--out, written to a Parquet file. The command that mixes them is printed.
+"""
 RERUN = """\
 Do again what a recipe says: the same input gives the same bytes.
 
@@ -93,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     _compare(_command(commands, "compare", COMPARE, "compare:compare"))
     _score(_command(commands, "score", SCORE, "runs:score_methods"))
     _convert(_command(commands, "runs", RUNS, "runs:convert"))
+    _discover(_command(commands, "discover", DISCOVER, "discover:discover"))
     rerun = _command(commands, "rerun", RERUN, "blend:rerun")
     rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
     rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")
@@ -270,6 +279,19 @@ def _score(parser: argparse.ArgumentParser) -> None:
     )
     _text(parser)
     _common(parser)
+
+
+def _discover(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="text without labels: a file, glob or folder")
+    parser.add_argument("--domains", type=int, default=20, metavar="N", help="default: 20")
+    parser.add_argument(
+        "--clusters", type=int, metavar="N", help="before merging (default: up to 1000)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="write one Parquet file for each domain")
+    parser.add_argument("--text-column", metavar="C", help="column or field with the text")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--quiet", action="store_true", help="no table")
 
 
 def _convert(parser: argparse.ArgumentParser) -> None:
