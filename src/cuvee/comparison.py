@@ -12,7 +12,6 @@ from scipy.stats import norm
 from cuvee import driver, mix, report
 from cuvee.contracts import Mixer, Trainer
 from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
-from cuvee.core.data import Data
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json, versions
 from cuvee.engine.local import Local, Progress, silent
@@ -208,7 +207,7 @@ def compare(
     names = chosen(methods)
     opened = open_question(question, Local(workers, progress), own=True)
     arena = _Arena.of(opened, SPEND * question.tokens if spend is None else parse_tokens(spend))
-    arena = replace(arena, facts=driver.facts(opened, sorted(_needs(names))))
+    arena = replace(arena, facts=driver.facts(arena.opened, sorted(_needs(names))))
     results, base = [], None
     for done, name in enumerate(names):
         progress("methods", done, len(names))
@@ -250,7 +249,7 @@ def _loaded(names: Sequence[str]) -> Iterator[tuple[str, Mixer]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Arena:
-    """The question, and two trainers: one to choose with, one to judge with."""
+    """The question with the half to choose by, and two trainers: to choose, and to judge."""
 
     opened: Opened
     problem: Problem
@@ -262,16 +261,16 @@ class _Arena:
     def of(opened: Opened, spend: float) -> "_Arena":
         question, data = opened.question, opened.data
         pairs = [halves(t, seed=question.seed) for t in data.targets]  # type: ignore[arg-type]
-        trainers = []
-        for half in (0, 1):
-            part: Data = replace(data, targets=tuple(pair[half] for pair in pairs))
-            trainers.append(driver.prepare(replace(opened, data=part))[0])
-        first = trainers[0]
+        parts = [
+            replace(opened, data=replace(data, targets=tuple(pair[half] for pair in pairs)))
+            for half in (0, 1)
+        ]
+        first, second = (driver.prepare(part)[0] for part in parts)
         problem = Problem.of(
             first.sources, first.targets, first.available, question.tokens, opened.objective(),
             question.limits, spend=spend,
         )  # fmt: skip
-        return _Arena(opened, problem, first, trainers[1], {})
+        return _Arena(parts[0], problem, first, second, {})
 
     def shown(self) -> Problem:
         """The problem with those targets alone that count."""

@@ -45,5 +45,7 @@ class Points:
 
     def scales(self) -> Int[np.ndarray, "points"]:
         """Number of each point's (params, tokens): points of one number can be ranked."""
-        both = np.stack([np.nan_to_num(self.params, nan=-1.0), self.tokens], axis=1)
+        # Tokens of a chain are a sum, so they are compared up to rounding.
+        both = np.log(np.stack([np.nan_to_num(self.params, nan=1.0), self.tokens], axis=1))
+        both = np.round(np.nan_to_num(both, nan=-1.0), 9)
         return np.unique(both, axis=0, return_inverse=True)[1].ravel()

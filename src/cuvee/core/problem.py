@@ -85,7 +85,7 @@ class Problem:
 
     def per_trial(self, trials: int) -> float:
         """Tokens of each of so many trials: the budget, or less if `spend` asks for it."""
-        return min(float(self.tokens), self.spend / trials)
+        return min(float(self.tokens), self.spend / max(trials, 1))
 
     def own(self) -> Int[np.ndarray, "sources"]:
         """Index of the target that is text of each source itself.

@@ -10,8 +10,9 @@ from numpy.random import Generator
 
 from cuvee.core.fitting import Curve, Fit, Noise, Prior, fit
 
-MOST = 0.8
+MOST = 0.95
 """Leverage: what is left of a point that decides its own value says nothing when blown up."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Left:
