@@ -172,7 +172,8 @@ def descend(
     params = np.array(start, dtype=float)
     count, size = params.shape
     prior = prior or Prior(np.zeros(size), np.zeros(size))
-    state = _State.at(residuals, params, np.arange(count), noise, weights, prior)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        state = _State.at(residuals, params, np.arange(count), noise, weights, prior)
     cost, converged = state.cost.copy(), np.zeros(count, bool)
     damping, taken = np.full(count, 1e-3), 0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

@@ -60,7 +60,8 @@ def fit_separable(
         coefficients = np.log(np.maximum(coefficients, floor))
     curve = joint_curve(basis, shapes.shape[1], logarithms=nonnegative)
     found = fit(curve, np.hstack([shapes, coefficients]), losses, noise, steps=steps)
-    if not found.converged.all():
+    # Where the Huber loss is straight, damped squares creep; a few quasi-Newton steps do not.
+    if np.isfinite(noise.delta) or not found.converged.all():
         found = polish(curve, found, losses, noise)
     return found, curve
 
@@ -90,15 +91,7 @@ def project(
     squares problems whose variables separate", 1973; Kaufman, "A variable projection method for
     solving separable nonlinear least squares problems", 1975 (the derivative used here).
     """
-    columns = basis(grid)[0]
-    chosen, of = [], []
-    for f, (row, unit) in enumerate(zip(losses, scale)):
-        target = np.broadcast_to(row * unit, columns.shape[:2])
-        _, squares = solve(columns * unit[:, None], target, nonnegative)
-        best = np.argsort(squares, kind="stable")[:starts]
-        chosen.append(grid[best])
-        of += [f] * len(best)
-    start, of = np.concatenate(chosen), np.array(of)
+    start, of = _screened(basis, grid, losses, scale, nonnegative, starts)
 
     def residuals(shapes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         unit = scale[of[rows]]
@@ -116,6 +109,22 @@ def project(
     shapes = ends.params[best]
     columns = basis(shapes)[0] * scale[..., None]
     return shapes, solve(columns, losses * scale, nonnegative)[0]
+
+
+def _screened(
+    basis: Basis, grid: np.ndarray, losses: np.ndarray, scale: np.ndarray, nonnegative: bool,
+    starts: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The shapes of the grid that leave the least, and whose losses they are for."""
+    columns = basis(grid)[0]
+    chosen, of = [], []
+    for f, (row, unit) in enumerate(zip(losses, scale)):
+        target = np.broadcast_to(row * unit, columns.shape[:2])
+        _, squares = solve(columns * unit[:, None], target, nonnegative)
+        best = np.argsort(squares, kind="stable")[:starts]
+        chosen.append(grid[best])
+        of += [f] * len(best)
+    return np.concatenate(chosen), np.array(of)
 
 
 def solve(

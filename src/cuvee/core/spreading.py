@@ -94,6 +94,25 @@ def bootstrap(
     noise = noise or Noise()
     count, points = losses.shape
     groups = np.arange(points) if groups is None else groups
+    again, weights = _resampled(curve, found, losses, noise, kind, draws, rng, prior, groups)
+    if moved is not None:
+        again = again + moved
+    flat = again.reshape(-1, points)
+    start = np.tile(found.params, (draws, 1))
+    ends = fit(
+        curve, start, flat, noise, weights=weights.reshape(-1, points),
+        prior=prior and _redrawn(prior, start, curve, found, losses, noise, draws, rng),
+        steps=steps, tolerance=1e-5,
+    )  # fmt: skip
+    return ends.params.reshape(draws, count, -1)
+
+
+def _resampled(
+    curve: Curve, found: Fit, losses: np.ndarray, noise: Noise, kind: str, draws: int,
+    rng: Generator, prior: Prior | None, groups: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Losses of each draw, and their weights: (draws, fits, points)."""
+    count, points = losses.shape
     kinds = int(groups.max()) + 1
     again = np.tile(losses, (draws, 1, 1))
     weights = np.ones((draws, count, points))
@@ -106,16 +125,7 @@ def bootstrap(
         sign = rng.choice([-1.0, 1.0], size=(draws, 1, kinds))[..., groups]
         again = _shifted(curve(found.params)[0], sign * left.out, noise)
         again = np.where(np.isnan(losses), np.nan, again)
-    if moved is not None:
-        again = again + moved
-    flat = again.reshape(-1, points)
-    start = np.tile(found.params, (draws, 1))
-    ends = fit(
-        curve, start, flat, noise, weights=weights.reshape(-1, points),
-        prior=prior and _redrawn(prior, start, curve, found, losses, noise, draws, rng),
-        steps=steps, tolerance=1e-5,
-    )  # fmt: skip
-    return ends.params.reshape(draws, count, -1)
+    return again, weights
 
 
 def posterior(
@@ -146,7 +156,19 @@ def posterior(
     References: White, "A heteroskedasticity-consistent covariance matrix estimator", 1980;
     Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011.
     """
-    noise = noise or Noise()
+    spread, freedom = _covariance(curve, found, losses, noise or Noise(), prior, groups)
+    values, vectors = np.linalg.eigh((spread + spread.transpose(0, 2, 1)) / 2)
+    root = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+    normal = rng.standard_normal((draws, *found.params.shape))
+    tails = np.sqrt(freedom / np.maximum(rng.chisquare(freedom, (draws, len(freedom))), 1e-9))
+    return found.params + tails[..., None] * np.einsum("fpq,dfq->dfp", root, normal)
+
+
+def _covariance(
+    curve: Curve, found: Fit, losses: np.ndarray, noise: Noise, prior: Prior | None,
+    groups: Sequence[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Covariance of the parameters of each fit, and its degrees of freedom."""
     r, slopes = noise.residuals(*curve(found.params), losses)
     left = left_over(curve, found, losses, noise, prior=prior)
     held = np.linalg.pinv(_curvature(slopes, prior), hermitian=True)
@@ -162,11 +184,7 @@ def posterior(
         freedom = np.minimum(freedom, kinds - 1.0)
     if middle.any():  # what the prior alone decides varies as the prior does
         spread = held @ (middle + np.diag(believed) * (left.sd**2)[:, None, None]) @ held
-    values, vectors = np.linalg.eigh((spread + spread.transpose(0, 2, 1)) / 2)
-    root = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
-    normal = rng.standard_normal((draws, *found.params.shape))
-    tails = np.sqrt(freedom / np.maximum(rng.chisquare(freedom, (draws, len(freedom))), 1e-9))
-    return found.params + tails[..., None] * np.einsum("fpq,dfq->dfp", root, normal)
+    return spread, freedom
 
 
 def with_noise(
