@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cuvee.core import CuveeError, Estimate
     from cuvee.driver import blend, trial
     from cuvee.from_runs import blend_runs
+    from cuvee.inference import infer
     from cuvee.scoring import score
 
 __version__ = "0.1.0"
@@ -23,13 +24,14 @@ _VERBS = {
     "blend": "cuvee.driver",
     "blend_runs": "cuvee.from_runs",
     "compare": "cuvee.comparison",
+    "infer": "cuvee.inference",
     "score": "cuvee.scoring",
     "trial": "cuvee.driver",
 }
 
 __all__ = [
     "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare",
-    "score", "trial",
+    "infer", "score", "trial",
 ]  # fmt: skip
 
 

@@ -47,6 +47,7 @@ class Chosen:
         names: Of the runs.
         next_trials: The runs that would teach most, if any were asked for.
         seed: Of everything random.
+        left_out: Runs that lacked a loss.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Chosen:
     names: tuple[str, ...]
     next_trials: tuple[Trial, ...]
     seed: int
+    left_out: int = 0
 
     def __str__(self) -> str:
         return report.as_text(self.to_dict())
@@ -103,6 +105,9 @@ class Chosen:
                 f"Run {self.names[best]} reached {gap:.3f} less than is forecast for the blend: by "
                 f"luck, at another scale, or because the forecast is off. Train that mixture again."
             )
+        if self.left_out:
+            lacking = f"{self.left_out} of {len(self.names) + self.left_out} runs"
+            lines.append(f"{lacking} lack a loss on a target and were left out.")
         never = [n for n, s in zip(self.problem.sources, self.study.shares.max(axis=0)) if s == 0]
         if never:
             lines.append(f"No run had any of {', '.join(never)}: nothing is known, share 0.")
@@ -123,6 +128,7 @@ def blend_runs(
     fixed: Mapping[str, float] | None = None,
     propose: int = 0,
     seed: int = 0,
+    refuse: bool = False,
 ) -> Chosen:
     """Find the best blend from a table of training runs.
 
@@ -140,6 +146,7 @@ def blend_runs(
         fixed: Shares that are decided already, by name.
         propose: How many further runs to propose.
         seed: Of everything random.
+        refuse: Complain about runs that lack a loss, instead of leaving them out.
 
     Returns:
         The answer: print it.
@@ -162,7 +169,7 @@ def blend_runs(
     runs = as_runs(runs)
     if target is not None:
         runs = runs.only([target] if isinstance(target, str) else list(target))
-    runs = runs.complete()
+    many, runs = len(runs), runs.complete(refuse)
     if max_epochs is not None and available is None:
         raise CuveeError("max_epochs needs the tokens of each source: give available, too.")
     limits = {} if max_epochs is None else {"max_epochs": max_epochs}
@@ -171,7 +178,8 @@ def blend_runs(
         tokens=None if budget is None else parse_tokens(budget), params=params,
         limits=Limits(min_share=min_share, fixed=fixed, **limits),
     )  # fmt: skip
-    return choose(runs.study(problem), runs.names, method, seed=seed, propose=propose)
+    chosen = choose(runs.study(problem), runs.names, method, seed=seed, propose=propose)
+    return replace(chosen, left_out=many - len(runs))
 
 
 def choose(

@@ -100,6 +100,7 @@ class Scores:
         tests: How many were forecast.
         scales: How many different (params, tokens) the test runs have.
         seen: Whether each of these scales is among the runs fitted to.
+        left_out: Runs fitted to, and test runs, that lacked a loss and were left out.
     """
 
     rows: tuple[Score, ...]
@@ -107,6 +108,7 @@ class Scores:
     tests: int
     scales: int
     seen: bool
+    left_out: tuple[int, int] = (0, 0)
 
     def verdict(self) -> str:
         """Who ranks best, and whether by more than noise, in a sentence."""
@@ -127,6 +129,7 @@ class Scores:
             "runs": self.runs,
             "tests": self.tests,
             "scales": self.scales,
+            "left_out": list(self.left_out),
             "verdict": self.verdict(),
         }
 
@@ -140,6 +143,7 @@ def score(
     seed: int = 0,
     prior: Prior | None = None,
     available: Mapping[str, float] | None = None,
+    refuse: bool = False,
 ) -> Scores:
     """Fit each method to some runs, and judge it on others.
 
@@ -155,6 +159,7 @@ def score(
         seed: Of everything random.
         prior: A forecast that costs nothing, such as the count proxy on the sources' text.
         available: Tokens that each source holds, for `natural`.
+        refuse: Complain about runs that lack a loss, instead of leaving them out.
 
     Raises:
         CuveeError: Tables that do not fit each other, unknown names, or a method that a table of
@@ -165,7 +170,9 @@ def score(
         runs, test = runs.only([target]), test.only([target])
     else:
         test = test.only(runs.targets)
-    runs, test = runs.complete(), test.over(runs.sources).complete()
+    many = len(runs), len(test)
+    runs, test = runs.complete(refuse), test.over(runs.sources).complete(refuse)
+    left_out = many[0] - len(runs), many[1] - len(test)
     names = list(dict.fromkeys([*methods, *BASELINES]))
     loaded = {name: mix.load(name) for name in names}  # a wrong name costs no waiting
     judge = _Judge.of(runs, test, seed)
@@ -175,7 +182,8 @@ def score(
         start = time.perf_counter()
         forecast = _forecast(name, mixer, runs, study, test, seed)
         rows.append(judge.score(name, forecast, time.perf_counter() - start))
-    return Scores(tuple(rows), len(runs), len(test), int(judge.groups.max()) + 1, judge.seen)
+    scales = int(judge.groups.max()) + 1
+    return Scores(tuple(rows), len(runs), len(test), scales, judge.seen, left_out)
 
 
 def _forecast(

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from cuvee.core import CuveeError, Estimate, Limits, Objective, Outcome, Points, Problem, Study, Trial
+from cuvee.core import (
+    CuveeError,
+    Estimate,
+    Limits,
+    Objective,
+    Outcome,
+    Points,
+    Problem,
+    Study,
+    Trial,
+)
 from cuvee.mix.surrogate import Surrogate
 from cuvee.mix.surrogate_choice import telling
 
@@ -101,7 +111,8 @@ def test_resamples_of_the_forecast_tell_how_it_can_be_wrong():
 
     shares, other = mixtures(8), mixtures(100, seed=1)
     errors = [
-        fitted(studied(shares, truth(shares), prior=free)).mean(Points.at(other, 1e6)) - truth(other)
+        fitted(studied(shares, truth(shares), prior=free)).mean(Points.at(other, 1e6))
+        - truth(other)
         for free in (prior, lambda trial: prior(trial, drawn=False))
     ]
     knowing, ignorant = (np.sqrt(np.mean(e**2)) for e in errors)
@@ -111,7 +122,10 @@ def test_resamples_of_the_forecast_tell_how_it_can_be_wrong():
 def test_runs_of_other_scales_inform():
     few, many, other = mixtures(5), mixtures(40, seed=3), mixtures(100, seed=1)
     alone = fitted(studied(few, law(few, 4e6, 2e6), 4e6, 2e6))
-    tokens, params = np.r_[np.full(5, 4e6), np.full(40, 1e6)], np.r_[np.full(5, 2e6), np.full(40, 1e6)]
+    tokens, params = (
+        np.r_[np.full(5, 4e6), np.full(40, 1e6)],
+        np.r_[np.full(5, 2e6), np.full(40, 1e6)],
+    )
     both = np.vstack([few, many])
     informed = fitted(studied(both, law(both, tokens, params), tokens, params))
     truth, at = law(other, 4e6, 2e6), Points.at(other, 4e6, 2e6)

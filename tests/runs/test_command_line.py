@@ -89,7 +89,8 @@ BAD = {
     "epochs without amounts": (
         ["blend", "--runs", "train.csv", "--max-epochs", "2"], "give available, too"),
     "too few runs": (["blend", "--runs", "one.csv"], "needs|at least"),
-    "gaps": (["blend", "--runs", "gaps.csv"], "1 of 4 runs lack a loss"),
+    "gaps": (["blend", "--runs", "gaps.csv", "--incomplete", "refuse"], "1 of 4 runs lack a loss"),
+    "nan": (["blend", "--runs", "nan.csv"], r"row 2 \(run 2\): loss/web is 'nan'"),
     "sum": (["blend", "--runs", "sum.csv"], r"row 2 \(run 2\): shares sum to 0.7"),
     "unknown source": (
         ["blend", "--runs", "train.csv", "--fix", "cod=0.5"], "Did you mean 'code'"),
@@ -107,6 +108,7 @@ def test_bad_input_is_one_line(case, tables, capsys):
     header = "run,share/web,share/code,loss/web"
     write(tables / "one.csv", header, "1,0.5,0.5,3")
     write(tables / "gaps.csv", header, "1,0.5,0.5,3", "2,1,0,", "3,0,1,2", "4,0.2,0.8,2.5")
+    write(tables / "nan.csv", header, "1,0.5,0.5,3", "2,1,0,nan")
     write(tables / "sum.csv", header, "1,0.5,0.5,3", "2,0.5,0.2,3")
     write(tables / "other.csv", "run,share/web,share/tickets,loss/web,loss/books",
           "1,0.5,0.5,3,3", "2,.1,.9,3,3", "3,1,0,3,3")  # fmt: skip
@@ -121,12 +123,14 @@ def test_bad_input_is_one_line(case, tables, capsys):
     assert re.search(message, error), error
 
 
-def test_gaps_can_be_dropped(tables, capsys):
+def test_gaps_are_dropped_and_said(tables, capsys):
     rows = [f"{i},{i / 19},{1 - i / 19},{3 - i / 40}" for i in range(20)]
     rows[3] = "3,0.5,0.5,"
     write(tables / "gaps.csv", "run,share/web,share/code,loss/web", *rows)
-    assert main(["blend", "--runs", "gaps.csv", "--incomplete", "drop", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["trials"] == 19
+    assert main(["blend", "--runs", "gaps.csv", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["trials"] == 19
+    assert "1 of 20 runs lack a loss on a target and were left out." in said["warnings"]
 
 
 def test_no_traceback_in_a_process_of_its_own(tables):

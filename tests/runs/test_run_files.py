@@ -86,6 +86,10 @@ BAD = {
     "no tokens": ([HEADER, "1,,0,.5,.5,3"], r"row 1 \(run 1\): tokens must be above 0"),
     "short row": ([HEADER, "1,2"], "line 2: expected 6 values"),
     "no rows": ([HEADER], "has no rows"),
+    "nan loss": (
+        [HEADER, "1,,,.5,.5,nan"],
+        "loss/t is 'nan': expected a finite number, or an empty",
+    ),
     "infinite loss": ([HEADER, "1,,,.5,.5,inf"], "loss/t is 'inf': expected a finite"),
     "twice": (["share/a,share/a,loss/t", "1,0,3"], "two columns are called 'share/a'"),
 }
@@ -118,12 +122,14 @@ def test_rounding_is_renormalised(tmp_path):
     assert read_runs(path).points.shares.sum() == pytest.approx(1, abs=1e-12)
 
 
-def test_missing_losses_are_read_and_refused_where_they_matter(tmp_path):
+def test_missing_losses_are_left_out_or_refused(tmp_path):
     path = write(tmp_path / "r.csv", HEADER, "1,,,.5,.5,", "2,,,.5,.5,3")
     runs = read_runs(path)
     with pytest.raises(CuveeError, match="1 of 2 runs lack a loss, first run '1' on 't'"):
-        runs.complete()
-    assert runs.without_gaps().names == ("2",)
+        runs.complete(refuse=True)
+    assert runs.complete().names == ("2",)
+    with pytest.raises(CuveeError, match="no run is left: choose fewer targets"):
+        runs.rows(slice(0, 1)).complete()
 
 
 def test_missing_file_and_unknown_form(tmp_path):

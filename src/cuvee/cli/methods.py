@@ -31,8 +31,9 @@ def methods(options: argparse.Namespace) -> None:
         return
     for room, table in found.items():
         print(f"{room}: {ROOMS[room]}")
+        width = max(map(len, table))
         for name, text in table.items():
-            print(f"  {name:<12} {text}")
+            print(f"  {name:<{width}} {text}")
         print()
 
 

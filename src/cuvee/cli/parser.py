@@ -51,6 +51,13 @@ What a table of runs holds; written in another form if asked.
   cuvee runs ratios.csv,metrics.csv --out runs.csv
   cuvee runs runs.csv --to olmix --out swarm/
 """
+INFER = """\
+What was a tokenizer trained on? Shares of candidate sources, from its list of merges.
+
+  cuvee infer tokenizer.json de='german/*.parquet' en='english/*.parquet' code=code/
+
+Give samples of every source that may have been in its training text.
+"""
 DISCOVER = """\
 Find domains in text that has no labels, to be mixed as sources.
 
@@ -101,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     _compare(_command(commands, "compare", COMPARE, "compare:compare"))
     _score(_command(commands, "score", SCORE, "runs:score_methods"))
     _convert(_command(commands, "runs", RUNS, "runs:convert"))
+    _infer(_command(commands, "infer", INFER, "infer:infer"))
     _discover(_command(commands, "discover", DISCOVER, "discover:discover"))
     rerun = _command(commands, "rerun", RERUN, "blend:rerun")
     rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
@@ -180,8 +188,8 @@ def _tables(parser: argparse.ArgumentParser) -> None:
         help="a source of the runs that has been split since, and the weights of its parts",
     )  # fmt: skip
     parser.add_argument(
-        "--incomplete", choices=("refuse", "drop"), default="refuse",
-        help="what to do with runs that lack a loss (default: refuse)",
+        "--incomplete", choices=("drop", "refuse"), default="drop",
+        help="what to do with runs that lack a loss (default: drop, and say so)",
     )  # fmt: skip
 
 
@@ -278,6 +286,19 @@ def _score(parser: argparse.ArgumentParser) -> None:
         "--available", metavar="A=1B,...", help="tokens that each source holds, for natural"
     )
     _text(parser)
+    _common(parser)
+
+
+def _infer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tokenizer", metavar="tokenizer.json", help="a BPE tokenizer")
+    parser.add_argument("sources", nargs="+", metavar="NAME=PATH", help="samples of its sources")
+    parser.add_argument(
+        "--text-column", metavar="C", help="column or field with the text: one name, or A=x,B=y"
+    )
+    parser.add_argument(
+        "--merges", type=int, default=1000, metavar="N", help="merges looked at (default: 1000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
     _common(parser)
 
 

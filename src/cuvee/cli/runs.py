@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from cuvee import driver, from_runs, report
 from cuvee.cli.progress import progress
 from cuvee.cli.words import amounts, named_paths, number, text_columns
@@ -34,6 +36,7 @@ def blend_runs(options: argparse.Namespace) -> None:
         fixed=named_numbers(options.fix, "--fix") if options.fix else None,
         propose=options.propose,
         seed=options.seed,
+        refuse=options.incomplete == "refuse",
     )
     if options.json:
         sys.stdout.buffer.write(to_json(answer.to_dict()))
@@ -47,22 +50,13 @@ def _given(text: str | None) -> float | dict[str, float] | None:
 
 
 def runs_of(options: argparse.Namespace) -> Runs:
-    """The runs of --runs, after --split and --incomplete."""
+    """The runs of --runs, after --split."""
     runs = read_runs(*options.runs)
     if options.split:
         runs = runs.split(_parts(options.split))
     if options.target and getattr(options, "test", None) is None and not options.sources:
         runs = runs.only(options.target)
-    return _gaps(runs, options.incomplete)
-
-
-def _gaps(runs: Runs, incomplete: str) -> Runs:
-    if incomplete == "refuse":
-        return runs
-    kept = runs.without_gaps()
-    if not len(kept):
-        raise CuveeError(f"each of the {len(runs)} runs lacks a loss: give --target.")
-    return kept
+    return runs
 
 
 def _parts(words: list[str]) -> dict[str, dict[str, float]]:
@@ -90,14 +84,14 @@ def score_methods(options: argparse.Namespace) -> None:
         target = None
     if target:
         runs, test = runs.only([target]), test.only([target])
-    runs, test = _gaps(runs, options.incomplete), _gaps(test, options.incomplete)
     methods = [m for m in (options.methods or from_runs.JUDGE).split(",") if m]
     with progress(options.quiet) as show:
         prior = _prior(options, runs, show) if options.sources else None
         available = amounts(options.available, "--available")
         scores = score(
-            runs, test, methods, target=target, seed=options.seed, prior=prior, available=available
-        )
+            runs, test, methods, target=target, seed=options.seed, prior=prior,
+            available=available, refuse=options.incomplete == "refuse",
+        )  # fmt: skip
     if options.json:
         sys.stdout.buffer.write(to_json(scores.to_dict()))
     elif not options.quiet:
@@ -123,6 +117,8 @@ def convert(options: argparse.Namespace) -> None:
     """What a table of runs holds; written in another form if asked."""
     options.target, options.sources = options.target or [], []
     runs = runs_of(options)
+    if options.incomplete == "refuse":
+        runs = runs.complete(refuse=True)
     shown = _shown(runs)
     if options.out:
         files = write_runs(runs, Path(options.out), options.to)
@@ -140,6 +136,7 @@ def _shown(runs: Runs) -> dict[str, object]:
     words = [f"{format_tokens(p)} params x {format_tokens(n)} tokens" for p, n in scales]
     return {
         "runs": len(runs),
+        "lacking": int((~np.isfinite(runs.losses)).any(axis=1).sum()),
         "sources": list(runs.sources),
         "targets": list(runs.targets),
         "scales": words if len(words) <= 8 else [*words[:7], f"and {len(words) - 7} more"],

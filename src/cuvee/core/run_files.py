@@ -182,7 +182,7 @@ def _followed(rows: Rows, names: Sequence[str], points: Points, path: str) -> Po
 
 
 def _number(value: Any, where: str, empty: float | None = None) -> float:
-    if value is None or value == "" or value != value:
+    if value is None or value == "":
         if empty is None:
             raise CuveeError(f"{where} is empty: expected a number.")
         return empty
@@ -190,10 +190,9 @@ def _number(value: Any, where: str, empty: float | None = None) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise CuveeError(f"{where} is {value!r}: expected a number.") from None
-    if np.isnan(number) and empty is not None:
-        return empty
     if not np.isfinite(number):
-        raise CuveeError(f"{where} is {value!r}: expected a finite number.")
+        hint = "" if empty is None else ", or an empty cell if it was not measured"
+        raise CuveeError(f"{where} is {value!r}: expected a finite number{hint}.")
     return number
 
 

@@ -102,26 +102,27 @@ class Runs:
             runs = replace(runs, sources=(*names, *weights), points=points)
         return runs
 
-    def complete(self) -> "Runs":
-        """The same runs, after checking that no loss is missing.
+    def complete(self, refuse: bool = False) -> "Runs":
+        """Those runs that have a loss on every target.
+
+        Args:
+            refuse: Complain about runs without, instead of leaving them out.
 
         Raises:
-            CuveeError: Losses are missing; it says where.
+            CuveeError: Losses are missing, and that was to be refused; or no run is left.
         """
         missing = ~np.isfinite(self.losses)
-        if missing.any():
-            first = np.argwhere(missing)[0]
-            n = int(missing.any(axis=1).sum())
+        rows = missing.any(axis=1)
+        if not rows.any():
+            return self
+        first = np.argwhere(missing)[0]
+        if refuse or rows.all():
+            hint = "fill it in" if refuse else "no run is left: choose fewer targets"
             raise CuveeError(
-                f"{n} of {len(self)} runs lack a loss, first run {self.names[first[0]]!r} on "
-                f"{self.targets[first[1]]!r}: fill it in, or leave such runs out "
-                f"(--incomplete drop)."
+                f"{int(rows.sum())} of {len(self)} runs lack a loss, first run "
+                f"{self.names[first[0]]!r} on {self.targets[first[1]]!r}: {hint}."
             )
-        return self
-
-    def without_gaps(self) -> "Runs":
-        """Those runs that have a loss on every target."""
-        return self.rows(np.asarray(np.isfinite(self.losses).all(axis=1)))
+        return self.rows(np.asarray(~rows))
 
     def problem(
         self,

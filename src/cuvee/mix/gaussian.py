@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.random import Generator
-from scipy.linalg import cho_solve, cholesky
-from scipy.linalg.lapack import dpotri
+from scipy.linalg import cho_solve, cholesky, get_lapack_funcs
 from scipy.optimize import minimize
 
 ROOT5 = np.sqrt(5.0)
@@ -216,6 +215,7 @@ class Paths:
     weights: Float[np.ndarray, "runs draws"]
 
     def __call__(self, at: Inputs) -> Float[np.ndarray, "points draws"]:
+        """Values of every function."""
         own = self.posterior
         lengths = np.exp(own.theta[len(at.blocks) + 1 : -1])[at.groups]
         values = np.cos(at.smooth / lengths @ self.waves + self.phases) @ self.heights
@@ -238,9 +238,7 @@ def _noise(theta: np.ndarray, profile: np.ndarray) -> np.ndarray:
     return np.exp(2 * theta[-1]) * profile + JITTER
 
 
-def _distance(
-    theta: np.ndarray, a: Inputs, b: Inputs
-) -> tuple[np.ndarray, np.ndarray]:
+def _distance(theta: np.ndarray, a: Inputs, b: Inputs) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances in lengths, and a's inputs in lengths."""
     lengths = np.exp(theta[len(a.blocks) + 1 : -1])[a.groups]
     left, right = a.smooth / lengths, b.smooth / lengths
@@ -279,5 +277,6 @@ def _evidence(theta: np.ndarray, sheet: Sheet) -> tuple[float, np.ndarray]:
 
 def _inverse(factor: np.ndarray) -> np.ndarray:
     """Inverse of a matrix from its lower Cholesky factor."""
-    half = np.tril(dpotri(factor, lower=1)[0])
+    (potri,) = get_lapack_funcs(("potri",), (factor,))
+    half = np.tril(potri(factor, lower=1)[0])
     return half + np.tril(half, -1).T

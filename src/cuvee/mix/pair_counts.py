@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from cuvee.core import CuveeError
+
 Merges = Sequence[tuple[str, str]]
 """Pairs of tokens in the order in which they were learned."""
 PAIRS = np.int64(1) << np.int64(31)
@@ -86,9 +88,15 @@ class History:
 
 
 def follow(words: Sequence[str], merges: Merges, alphabet: Alphabet) -> History:
-    """Apply the merges to the words, one after another, and note what each one changes."""
+    """Apply the merges to the words, one after another, and note what each one changes.
+
+    Raises:
+        CuveeError: The words have no pairs.
+    """
     text, steps = _Text.of(words, merges, alphabet), len(merges)
     edges = np.flatnonzero(text.after != END)
+    if not len(edges):
+        raise CuveeError("no text has any of the tokenizer's merges: are these its sources?")
     codes, places = [text.code(edges)], [edges]
     signs, at = [np.ones(len(edges), np.int8)], [np.zeros(len(edges), np.int32)]
     for step in range(steps - 1):

@@ -53,7 +53,7 @@ class Surrogate:
     def __post_init__(self) -> None:
         if not FEWEST <= self.first <= self.runs or self.batch < 1 or self.draws < 2:
             raise CuveeError(
-                f"surrogate: {FEWEST} <= first <= runs, batch >= 1 and draws >= 2 are expected, got "
+                f"surrogate: expected {FEWEST} <= first <= runs, batch >= 1 and draws >= 2, got "
                 f"first={self.first}, runs={self.runs}, batch={self.batch}, draws={self.draws}."
             )
         if self.aim not in ("optimum", "losses"):

@@ -95,7 +95,11 @@ class SurrogateForecast:
         return np.stack(columns, axis=1) * self.frame.unit * self.widen
 
     def functions(
-        self, count: int, rng: Generator, counted: np.ndarray | None = None, other_text: bool = False
+        self,
+        count: int,
+        rng: Generator,
+        counted: np.ndarray | None = None,
+        other_text: bool = False,
     ) -> Functions:
         """Functions that could be the true one; each is the same wherever it is evaluated.
 

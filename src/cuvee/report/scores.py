@@ -51,6 +51,10 @@ def print_scores(scores: dict[str, Any], console: "Console | None" = None) -> No
     if scores["verdict"]:
         line(console, scores["verdict"], "bold")
     line(console, NOTE)
+    if any(scores.get("left_out") or ()):
+        fitted, tests = scores["left_out"]
+        line(console, f"Left out for lack of a loss: {fitted} runs to fit to, {tests} test runs.",
+             "yellow")  # fmt: skip
 
 
 def _fixed(number: object) -> str:
