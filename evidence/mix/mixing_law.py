@@ -104,7 +104,7 @@ def four_times(runs: Runs) -> float:
 
 def last_checkpoints(runs: Runs) -> Iterator[tuple[float, Runs]]:
     """For each size of model, the runs at the largest token count that 15 of them reached."""
-    runs = runs.without_gaps()
+    runs = runs.complete()
     for size in np.unique(runs.points.params):
         part = runs.rows(runs.points.params == size)
         counts = [t for t in np.unique(part.points.tokens) if (part.points.tokens == t).sum() >= 15]

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from evidence.proxies.counts import ALL, corpora
@@ -58,7 +59,9 @@ def run() -> Finding:
             ours[k] >= trees[k] for k in ("test_1m", "test_60m")
         ),
         "RegMix: 512 runs fitted within 5 s a target": ours["seconds_a_target_512"] <= 5,
-        "mixing laws: Spearman of the total >= 0.83": min(r["total"] for r in laws.values()) >= 0.83,
+        "mixing laws: Spearman of the total >= 0.83": all(
+            row["total"] >= 0.83 for row in laws.values()
+        ),
         "90% intervals cover 85-95%": all(0.85 <= c <= 0.95 for c in inside),
     }  # fmt: skip
     failed = [name for name, met in tests.items() if not met]
@@ -66,11 +69,11 @@ def run() -> Finding:
         claim="With 8 real runs, Spearman per domain >= 0.965 and RMSE <= 0.13 nats; with 16, >= "
         "0.92 on the mean loss; at least 4 times fewer runs than RegMix's regression; Spearman "
         "of mixing-law tables >= 0.83; 90% intervals cover 85-95% everywhere.",
-        measured=f"8 random runs: Spearman {few['per_domain']:.3f}, RMSE {few['rmse']:.3f} (chosen: "
-        f"{chosen['per_domain']:.3f}, {chosen['rmse']:.3f}); 16: {more['mean_loss']:.3f} on the "
-        f"mean. RegMix at 1M and 60M: 128 runs {ours['test_1m']:.4f}, {ours['test_60m']:.4f}, "
-        f"LightGBM with 512 {trees['test_1m']:.4f}, {trees['test_60m']:.4f}; it takes {worth} "
-        f"runs to match it. Coverage {min(inside):.2f} to {max(inside):.2f}. "
+        measured=f"8 random runs: Spearman {few['per_domain']:.4f}, RMSE {few['rmse']:.3f} "
+        f"(chosen: {chosen['per_domain']:.4f}, {chosen['rmse']:.3f}); 16: {more['mean_loss']:.3f} "
+        f"on the mean. RegMix at 1M and 60M: 128 runs {ours['test_1m']:.4f}, "
+        f"{ours['test_60m']:.4f}, LightGBM with 512 {trees['test_1m']:.4f}, "
+        f"{trees['test_60m']:.4f}; it takes {worth} runs to match it. Coverage {min(inside):.2f} to {max(inside):.2f}. "
         f"Not met: {'; '.join(failed) or 'nothing'}.",
         holds=not failed,
         numbers={**numbers, "met": tests},
@@ -147,13 +150,13 @@ def judge(runs: Runs, rows: np.ndarray, prior: Callable[[Trial], Outcome]) -> di
     mean = law.mean(points)
     return {
         "per_domain": per_target(mean, truth),
-        "mean_loss": float(spearmanr(mean.mean(axis=1), truth.mean(axis=1)).statistic),
+        "mean_loss": rank(mean.mean(axis=1), truth.mean(axis=1)),
         "rmse": float(np.sqrt(np.mean((mean - truth) ** 2))),
         "coverage": covered(law.predict(points), truth),
     }
 
 
-def regmix() -> dict[str, dict[str, float] | int]:
+def regmix() -> dict[str, Any]:
     """Against LightGBM with RegMix's settings; several choices of the runs."""
     from lightgbm import LGBMRegressor
 
@@ -165,11 +168,9 @@ def regmix() -> dict[str, dict[str, float] | int]:
     for t, target in enumerate(fit.losses.T):
         model = LGBMRegressor(n_estimators=1000, learning_rate=0.01, n_jobs=1, verbose=-1)
         model.fit(fit.shares, target)
-        trees[:, :, t] = [model.predict(test.shares) for test in tests]
+        trees[:, :, t] = [np.asarray(model.predict(test.shares)) for test in tests]
     best = [per_target(mean, test.losses) for mean, test in zip(trees, tests)]
-    found: dict[str, dict[str, float] | int] = {
-        "lightgbm_512": dict(zip(("test_1m", "test_60m"), best))
-    }
+    found: dict[str, Any] = {"lightgbm_512": dict(zip(("test_1m", "test_60m"), best))}
     worth = 512
     for count in (128, 96, 64):
         picks = [np.random.default_rng(i).permutation(512)[:count] for i in range(1, 5)]
@@ -182,7 +183,7 @@ def regmix() -> dict[str, dict[str, float] | int]:
     full = _transfer(fit, np.arange(512), tests)
     seconds = (time.perf_counter() - begin) / len(fit.targets)
     found["surrogate_512"] = dict(zip(("test_1m", "test_60m", "coverage"), full))
-    found["surrogate_128"]["seconds_a_target_512"] = seconds  # type: ignore[index]
+    found["surrogate_128"]["seconds_a_target_512"] = seconds
     found["runs_for_lightgbm_with_512"] = worth
     return found
 
@@ -222,7 +223,7 @@ def _crossed(runs: Runs, rows: np.ndarray, weights: np.ndarray) -> dict[str, flo
         inside.append(covered(law.predict(at), runs.losses[[row]]))
     truth = runs.losses[rows]
     return {
-        "total": float(spearmanr(mean @ weights, truth @ weights).statistic),
+        "total": rank(mean @ weights, truth @ weights),
         "per_target": per_target(mean, truth), "coverage": float(np.mean(inside)),
     }  # fmt: skip
 
@@ -241,7 +242,11 @@ def _with_gaps(path: Path) -> tuple[Runs, np.ndarray]:
 
 
 def per_target(mean: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.mean([spearmanr(a, b).statistic for a, b in zip(mean.T, truth.T)]))
+    return float(np.mean([rank(a, b) for a, b in zip(mean.T, truth.T)]))
+
+
+def rank(a: np.ndarray, b: np.ndarray) -> float:
+    return float(spearmanr(a, b)[0])  # type: ignore[arg-type]
 
 
 def covered(forecast: Estimate, truth: np.ndarray) -> float:

@@ -23,6 +23,7 @@ from cuvee.core import (
 from cuvee.core.recipe import versions
 from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
+from cuvee.scoring import needs_more
 from cuvee.summary import Rival, describe, probability_better
 
 BASELINES = ("uniform", "natural", "own_share")
@@ -191,10 +192,10 @@ def choose(
     law = mixer if isinstance(mixer, Learner) else mix.load(JUDGE)
     if not isinstance(law, Learner):
         raise CuveeError(f"{JUDGE} has no law of the losses.")
-    if law is not mixer and mixer.propose(study, rng=rng):
+    if law is not mixer and needs_more(mixer, study, rng):
         raise CuveeError(
-            f"{method} learns from runs of its own choice, which a table cannot answer: choose a "
-            f"method that learns from any runs, such as {JUDGE}."
+            f"{method} learns from the text or from runs of its own choice, which a table cannot "
+            f"answer: choose a method that learns from any runs, such as {JUDGE}."
         )
     forecast = law.fit(study, rng=stream(seed, "fit"))
     shares = mixer.recommend(study, rng=rng)
@@ -213,7 +214,7 @@ def choose(
 
 def _losses(forecast: Forecast, problem: Problem, shares: Sequence[np.ndarray]) -> list[Estimate]:
     """Of several mixtures, on paired draws."""
-    expect = getattr(forecast, "expected", forecast.predict)
+    expect = getattr(forecast, "average", forecast.predict)
     every = expect(problem.points(np.array(shares)))
     return [
         Estimate(every.draws[:, i], every.unit, every.spread, every.mean[i])

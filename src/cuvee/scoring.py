@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.random import Generator
 from scipy.stats import rankdata
 
 from cuvee import mix
@@ -212,16 +213,21 @@ def _single(runs: Runs, study: Study, target: str) -> Any:
 
 
 def _distance(name: str, mixer: Mixer, study: Study, points: Points, seed: int) -> np.ndarray:
-    if mixer.propose(study, rng=stream(seed, "score", name)):
+    if needs_more(mixer, study, stream(seed, "score", name)):
         raise CuveeError(
-            f"{name} learns from runs of its own choice, which a table cannot answer: compare it "
-            f"with `cuvee compare`, on text."
+            f"{name} learns from the text or from runs of its own choice, which a table cannot "
+            f"answer: see `cuvee compare`."
         )
     answer = mixer.recommend(study, rng=stream(seed, "score", name)).mean + FLOOR
     answer = answer / answer.sum()
     shares = points.shares + FLOOR
     shares = shares / shares.sum(axis=1, keepdims=True)
     return (answer * np.log(answer / shares)).sum(axis=1)
+
+
+def needs_more(mixer: Mixer, study: Study, rng: Generator) -> bool:
+    """Whether a method without a law wants more than the runs of a table."""
+    return bool(getattr(mixer, "needs", ()) or mixer.propose(study, rng=rng))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,7 @@
 """The Gaussian process, against finite differences, brute force and scikit-learn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -54,11 +56,12 @@ def test_same_as_scikit_learn_at_the_same_parameters():
     rng = np.random.default_rng(3)
     x, y, new = rng.normal(size=(30, 4)), rng.normal(size=30), rng.normal(size=(9, 4))
     theta = np.array([np.log(0.7), np.log(1.3), *np.log([0.9, 1.7, 2.5]), np.log(0.2)])
-    lengths = np.exp(theta[2:5])[GROUPS]
-    kernel = ConstantKernel(0.7**2) * DotProduct(0.0, "fixed") + ConstantKernel(1.3**2) * Matern(
-        lengths, nu=2.5
+    smooth: Any = Matern(np.exp(theta[2:5])[GROUPS], nu=2.5)  # pyright: ignore[reportArgumentType]
+    kernel: Any = (
+        ConstantKernel(0.7**2) * DotProduct(0.0, "fixed") + ConstantKernel(1.3**2) * smooth
     )
-    peer = GaussianProcessRegressor(kernel, alpha=0.2**2 + JITTER, optimizer=None).fit(x, y)
+    fixed: Any = None
+    peer = GaussianProcessRegressor(kernel, alpha=0.2**2 + JITTER, optimizer=fixed).fit(x, y)
     process = condition(theta, Sheet(Inputs((x,), x, GROUPS), y[:, None], np.ones(30)))
     mean, sd = peer.predict(new, return_std=True)
     at = Inputs((new,), new, GROUPS)

@@ -96,7 +96,7 @@ BAD = {
         ["blend", "--runs", "train.csv", "--fix", "cod=0.5"], "Did you mean 'code'"),
     "own runs": (
         ["score", "--runs", "train.csv", "--test", "test.csv", "--methods", "odm"],
-        "learns from runs of its own choice"),
+        "runs of its own choice"),
     "test with other sources": (
         ["score", "--runs", "train.csv", "--test", "other.csv"], "source with a share in the runs"),
     "bad split": (["blend", "--runs", "train.csv", "--split", "web"], "--split: expected"),

@@ -7,7 +7,7 @@ from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
 from cuvee.mix.search import candidates
-from cuvee.mix.surrogate_choice import Aim, hopeful, optimism, optimum, spread_out, telling
+from cuvee.mix.surrogate_choice import Aim, hopeful, nearby, optimism, optimum, spread_out, telling
 from cuvee.mix.surrogate_law import FEWEST, SurrogateForecast, learn
 
 DESIGN_SEED = 1
@@ -138,7 +138,5 @@ def _preferred(problem: Problem, study: Study, rng: Generator) -> Shares:
                for w in options[len(scores) :]]  # fmt: skip
         scores = np.r_[scores, problem.objective.score(np.array(new))]
         best, near = options[int(np.argmin(scores))], near / 2
-        beside = rng.dirichlet(np.ones(len(best)), size=SOME // 3)
-        moved = [problem.fit((1 - near) * best + near * row) for row in beside]
-        options = np.vstack([options, moved])
+        options = np.vstack([options, nearby(problem, best[None], SOME // 3, near, rng)])
     return options[int(np.argmin(scores))]

@@ -75,12 +75,8 @@ def telling(
         apart = values - values.mean(axis=1, keepdims=True)
         doubt = (apart**2).mean(axis=1) + noise**2
         shift = np.einsum("jdt,xdt->jxt", apart, apart) / values.shape[1] / np.sqrt(doubt)
-        if aim == "optimum":
-            mean = values.mean(axis=1)[:, 0]
-            after = (mean[:, None, None] + shift * NODES).min(axis=0) @ MASS / MASS.sum()
-            gain = mean.min() - after
-        else:
-            gain = ((shift / unit) ** 2).mean(axis=(0, 2))
+        mean = values.mean(axis=1)[:, 0] if aim == "optimum" else None
+        gain = _gain(shift / unit, mean)
         gain[chosen] = -np.inf
         best = int(np.argmax(gain))
         chosen.append(best)
@@ -90,6 +86,18 @@ def telling(
     return chosen
 
 
+def _gain(
+    shift: Float[np.ndarray, "points options values"], mean: Float[np.ndarray, "points"] | None
+) -> Float[np.ndarray, "options"]:
+    """What a run of each option is worth, from how far it will shift the expected values.
+
+    With their mean it is how much lower the lowest will be; without, how much is no longer unsure.
+    """
+    if mean is None:
+        return (shift**2).mean(axis=(0, 2))
+    return mean.min() - (mean[:, None, None] + shift * NODES).min(axis=0) @ MASS / MASS.sum()
+
+
 def hopeful(
     law: SurrogateForecast, problem: Problem, count: int, rng: Generator
 ) -> Float[np.ndarray, "points sources"]:
@@ -97,7 +105,7 @@ def hopeful(
     options = candidates(problem, count // 2, rng)
     score = problem.objective.score(law.mean(problem.points(options)))
     best = options[np.argsort(score, kind="stable")[: 2 + count // 40]]
-    return np.vstack([options, _near(problem, best, count // 2, 0.5, rng)])
+    return np.vstack([options, nearby(problem, best, count // 2, 0.5, rng)])
 
 
 def optimum(
@@ -121,7 +129,7 @@ def optimum(
     mean, values = _scores(law, problem, functions, options)
     for turn in range(ROUNDS):
         best = options[np.r_[np.argmin(values, axis=0), np.argsort(mean)[: draws // 8 + 1]]]
-        new = _near(problem, best, samples // 2, 0.5**turn, rng)
+        new = nearby(problem, best, samples // 2, 0.5**turn, rng)
         more = _scores(law, problem, functions, new)
         options = np.vstack([options, new])
         mean, values = np.r_[mean, more[0]], np.vstack([values, more[1]])
@@ -138,7 +146,7 @@ def _scores(
     return problem.objective.score(law.expected(place)), problem.objective.score(functions(place))
 
 
-def _near(
+def nearby(
     problem: Problem, best: np.ndarray, count: int, size: float, rng: Generator
 ) -> Float[np.ndarray, "count sources"]:
     """Mixtures between good ones, beside them by a step of random direction, and without the

@@ -15,12 +15,12 @@ from scipy.optimize import minimize
 
 from cuvee.core import CuveeError, Estimate, Points, Study
 from cuvee.mix.gaussian import Posterior, Sheet, condition, maximise
-from cuvee.mix.surrogate_inputs import Frame, Place, Prior, frame, look
+from cuvee.mix.surrogate_inputs import Frame, Place, Prior, frame, look, remembered
 
 FEWEST = 3
 MOST = 2000
 """Runs that are looked at; more are thinned out."""
-ENOUGH = 200
+ENOUGH = 400
 """Runs that the parameters are learned from."""
 LEEWAY = 0.6
 """How far, in logs, a target's parameters may lie from those of all targets."""
@@ -161,7 +161,8 @@ def learn(study: Study, draws: int, *, rng: Generator) -> SurrogateForecast:
     _check(study, losses)
     keep = np.sort(default_rng(SEED).permutation(len(points))[:MOST])
     points, losses = points[keep], losses[keep]
-    place = look(points, study.prior)
+    prior = None if study.prior is None else remembered(study.prior)
+    place = look(points, prior)
     view = frame(study.problem, place, losses)
     center = np.nanmean(losses - view.mean(place), axis=0)
     rest = (losses - view.mean(place) - center) / view.unit
@@ -181,8 +182,9 @@ def learn(study: Study, draws: int, *, rng: Generator) -> SurrogateForecast:
         _noisy(p, slant, evenness, place[rows], alike[rows]) for p, rows in zip(processes, known.T)
     ]
     return SurrogateForecast(
-        study.prior, view, tuple(processes), center, slant, evenness, _widen(processes, known, alike),
-        float(max(alike.max() - 1, 3)), _resamples(study, view, keep, known), known, alike,
+        prior, view, tuple(processes), center, slant, evenness,
+        _widen(processes, known, alike), float(max(alike.max() - 1, 3)),
+        _resamples(study, view, keep, known), known, alike,
         draws, study.outcomes[0].losses.unit,
         int(rng.integers(2**31)),
     )  # fmt: skip
@@ -219,7 +221,7 @@ def _parameters(view: Frame, sheets: list[Sheet], known: np.ndarray) -> list[np.
     if len(known) < ALONE:
         return [common] * len(sheets)
     around = belief.at(common, LEEWAY * min(1.0, len(known) / AMPLE))
-    return [maximise(around, [sheet], steps=40) for sheet in small]
+    return [maximise(around, [sheet], steps=60) for sheet in small]
 
 
 def _gathered(view: Frame, sheets: list[Sheet], known: np.ndarray) -> list[Sheet]:

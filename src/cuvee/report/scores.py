@@ -35,7 +35,7 @@ def print_scores(scores: dict[str, Any], console: "Console | None" = None) -> No
     ]
     if several:
         columns.append(
-            Column("of the mean", [_fixed(r["spearman"].get("mean_loss")) for r in rows], 5)
+            Column("of the mean", [_fixed(r["spearman"].get("mean_loss")) for r in rows])
         )
     for order, (key, title) in enumerate(
         (("rmse", "RMSE"), ("regret", "regret"), ("coverage", "coverage")), start=2
