@@ -60,16 +60,7 @@ def telling(
         draws: Functions that stand for what is not known.
         rng: Of the functions.
     """
-    counted = problem.objective.weights > 0 if aim == "optimum" else None
-    losses = law.functions(draws, rng, counted)(place)
-    noise = law.noise(place)
-    if aim == "optimum":
-        values = problem.objective.score(losses)[:, :, None]
-        weights = problem.objective.weights
-        noise = np.sqrt(noise**2 @ (weights if problem.objective.worst else weights**2))[:, None]
-        unit = np.ones(1)
-    else:
-        values, unit = losses, law.frame.unit
+    values, noise, unit = _at_stake(law, problem, place, aim, draws, rng)
     chosen: list[int] = []
     for _ in range(count):
         apart = values - values.mean(axis=1, keepdims=True)
@@ -84,6 +75,18 @@ def telling(
         seen = apart[best] + noise[best] * rng.standard_normal(apart[best].shape)
         values = values - shift[:, best][:, None] * (seen / np.sqrt(doubt[best]))
     return chosen
+
+
+def _at_stake(
+    law: SurrogateForecast, problem: Problem, place: Place, aim: Aim, draws: int, rng: Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Drawn values of what is to be learned, the noise of a run that shows them, their units."""
+    noise, weights = law.noise(place), problem.objective.weights
+    if aim == "losses":
+        return law.functions(draws, rng)(place), noise, law.frame.unit
+    losses = law.functions(draws, rng, weights > 0)(place)
+    noise = np.sqrt(noise**2 @ (weights if problem.objective.worst else weights**2))
+    return problem.objective.score(losses)[:, :, None], noise[:, None], np.ones(1)
 
 
 def _gain(
