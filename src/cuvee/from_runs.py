@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cuvee import mix, report
-from cuvee.contracts import Forecast, Learner
+from cuvee.contracts import Forecast, Learner, Mixer
 from cuvee.core import (
     CuveeError,
     Estimate,
@@ -29,6 +29,8 @@ from cuvee.summary import Rival, describe, probability_better
 BASELINES = ("uniform", "natural", "own_share")
 JUDGE = "surrogate"
 """Forecasts the losses where the method itself has no law of them."""
+LEAST = 8
+"""Spread-out runs with which the proposing of further ones begins."""
 ROOM = 0.02
 """Nats by which the best run may be below the forecast before that is said."""
 
@@ -201,7 +203,7 @@ def choose(
     shares = mixer.recommend(study, rng=rng)
     found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES}
     losses = _losses(forecast, problem, [shares.mean, *(e.mean for e in found.values())])
-    flattery = _optimism(forecast, problem, shares, seed)
+    flattery = _optimism(mixer, forecast, study, shares.mean, seed)
     rivals = {n: Rival(e, loss) for (n, e), loss in zip(found.items(), losses[1:])}
     more: tuple[Trial, ...] = ()
     if propose:
@@ -222,17 +224,21 @@ def _losses(forecast: Forecast, problem: Problem, shares: Sequence[np.ndarray]) 
     ]
 
 
-def _optimism(forecast: Forecast, problem: Problem, shares: Estimate, seed: int) -> np.ndarray:
-    """How much too good the chosen mixture looks, if the forecast can tell."""
-    tell = getattr(forecast, "optimism", None)
+def _optimism(
+    mixer: Mixer, forecast: Forecast, study: Study, shares: np.ndarray, seed: int
+) -> np.ndarray:
+    """How much too good the chosen mixture looks, if its own method can tell."""
+    problem, tell = study.problem, getattr(mixer, "corrected", None)
     if tell is None:
         return np.zeros(len(problem.targets))
-    return tell(problem, shares, rng=stream(seed, "optimism"))
+    expected = float(tell(study, shares, rng=stream(seed, "optimism")).mean)
+    plain = problem.objective.score(forecast.mean(problem.points(shares)))[0]
+    return np.full(len(problem.targets), expected - float(plain))
 
 
 def _proposed(study: Study, seed: int, count: int) -> tuple[Trial, ...]:
     """The next runs, by the method that asks for the most telling ones."""
-    asked = mix.load(JUDGE, runs=len(study.trials) + count)
+    asked = mix.load(JUDGE, runs=max(LEAST, len(study.trials) + count))
     known, trials = study, []
     if not isinstance(asked, Learner):
         return ()

@@ -8,6 +8,7 @@ from numpy.random import Generator, default_rng
 from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
 from cuvee.mix.search import candidates
 from cuvee.mix.surrogate_choice import Aim, hopeful, nearby, optimism, optimum, spread_out, telling
+from cuvee.mix.surrogate_inputs import Prior
 from cuvee.mix.surrogate_law import FEWEST, SurrogateForecast, learn
 
 DESIGN_SEED = 1
@@ -125,16 +126,15 @@ def _likely(study: Study, rng: Generator) -> list[Shares]:
     problem = study.problem
     found = [np.ones(len(problem.sources)), problem.available]
     if study.prior is not None:
-        found.append(_preferred(problem, study, rng))
+        found.append(_preferred(problem, study.prior, rng))
     return found
 
 
-def _preferred(problem: Problem, study: Study, rng: Generator) -> Shares:
+def _preferred(problem: Problem, prior: Prior, rng: Generator) -> Shares:
     """The mixture of the lowest free forecast, of some that lie ever nearer to the best."""
-    assert study.prior is not None
     options, scores, near = candidates(problem, SOME, rng), np.zeros(0), 1.0
     for _ in range(5):
-        new = [study.prior(Trial(w, problem.tokens, params=problem.params)).losses.mean
+        new = [prior(Trial(w, problem.tokens, params=problem.params)).losses.mean
                for w in options[len(scores) :]]  # fmt: skip
         scores = np.r_[scores, problem.objective.score(np.array(new))]
         best, near = options[int(np.argmin(scores))], near / 2

@@ -145,9 +145,17 @@ class SurrogateForecast:
 
     def predict(self, points: Points) -> Estimate:
         """What one more run would give, its own noise included: draws, points, targets."""
+        return self._drawn(points, noisy=True)
+
+    def average(self, points: Points) -> Estimate:
+        """What many runs would give on average; draws are paired between points."""
+        return self._drawn(points, noisy=False)
+
+    def _drawn(self, points: Points, noisy: bool) -> Estimate:
         rng, place = default_rng(self.seed), self.look(points)
         values = self.functions(self.draws, rng)(place).transpose(1, 0, 2)
-        values += self.noise(place) * rng.standard_normal(values.shape)
+        if noisy:
+            values += self.noise(place) * rng.standard_normal(values.shape)
         return Estimate(values, self.unit, "posterior", center=self.expected(place))
 
 

@@ -160,7 +160,7 @@ def check_law_ranks_mixtures_it_has_not_seen(mixer: Mixer, planted: Planted) -> 
     assert mean.shape == test.losses.shape
     counted = study.problem.objective.weights > 0
     for guess, loss in zip(mean.T[counted], test.losses.T[counted]):
-        assert spearmanr(guess, loss)[0] > 0.7
+        assert float(np.asarray(spearmanr(guess, loss))[0]) > 0.7
     predicted = forecast.predict(test.points)
     assert predicted.draws.shape[1:] == test.losses.shape
     assert np.isfinite(predicted.draws).all()
