@@ -14,6 +14,7 @@ from cuvee.contracts import Mixer, Trainer
 from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json, versions
+from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
 from cuvee.question import Opened, Question, Settings, open_question
 from cuvee.sources.part import halves
@@ -284,7 +285,8 @@ class _Arena:
     def judge(self, name: str, seeds: int, base: Estimate | None) -> Result:
         try:
             mixer = mix.load(name)
-            found = [self._once(mixer, name, seed) for seed in range(seeds)]
+            with one_thread():
+                found = [self._once(mixer, name, seed) for seed in range(seeds)]
         except CuveeError as error:
             return Result(name, np.zeros((0, 0)), None, None, trouble=str(error))
         shares = np.array([once.shares for once in found])

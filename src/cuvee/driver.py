@@ -25,6 +25,7 @@ from cuvee.core import (
 from cuvee.core.data import Engine, Survey
 from cuvee.core.methods import load
 from cuvee.core.run_files import read_runs
+from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
 from cuvee.from_runs import choose
 from cuvee.question import Opened, Question, Settings, open_question
@@ -119,8 +120,9 @@ def decide(opened: Opened) -> Blend:
     problem = replace(problem, facts=facts(opened, getattr(mixer, "needs", ())))
     if question.tables:
         return _with_runs(opened, problem, trainer, survey)
-    study = explore(problem, trainer, mixer, question.seed, opened.data.engine)
-    shares = mixer.recommend(study, rng=stream(question.seed, "recommend"))
+    with one_thread():
+        study = explore(problem, trainer, mixer, question.seed, opened.data.engine)
+        shares = mixer.recommend(study, rng=stream(question.seed, "recommend"))
     shares = rounded(checked(shares, problem, question.method), problem)
     losses_of = partial(forecast, trainer, problem, question.seed)
     rivals = {}

@@ -23,6 +23,7 @@ from cuvee.core import (
 from cuvee.core.recipe import versions
 from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
+from cuvee.core.threads import one_thread
 from cuvee.scoring import needs_more
 from cuvee.summary import Rival, describe, probability_better
 
@@ -189,8 +190,7 @@ def choose(
     study: Study, names: tuple[str, ...], method: str, *, seed: int = 0, propose: int = 0
 ) -> Chosen:
     """What a mixer recommends from a study of real runs, with forecasts for it and for rivals."""
-    problem, mixer = study.problem, mix.load(method)
-    rng = stream(seed, "recommend")
+    mixer, rng = mix.load(method), stream(seed, "recommend")
     law = mixer if isinstance(mixer, Learner) else mix.load(JUDGE)
     if not isinstance(law, Learner):
         raise CuveeError(f"{JUDGE} has no law of the losses.")
@@ -199,6 +199,15 @@ def choose(
             f"{method} learns from the text or from runs of its own choice, which a table cannot "
             f"answer: choose a method that learns from any runs, such as {JUDGE}."
         )
+    with one_thread():
+        return _chosen(study, names, method, mixer, law, seed, propose)
+
+
+def _chosen(
+    study: Study, names: tuple[str, ...], method: str, mixer: Mixer, law: Learner, seed: int,
+    propose: int,
+) -> Chosen:  # fmt: skip
+    problem, rng = study.problem, stream(seed, "recommend")
     forecast = law.fit(study, rng=stream(seed, "fit"))
     shares = mixer.recommend(study, rng=rng)
     found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES}

@@ -16,6 +16,7 @@ from cuvee.contracts import Learner, Mixer
 from cuvee.core import CuveeError, Estimate, Outcome, Points, Study, Trial, stream
 from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
+from cuvee.core.threads import one_thread
 
 BASELINES = ("uniform", "natural", "own_share")
 LEVEL = 0.9
@@ -181,7 +182,8 @@ def score(
     rows = []
     for name, mixer in loaded.items():
         start = time.perf_counter()
-        forecast = _forecast(name, mixer, runs, study, test, seed)
+        with one_thread():
+            forecast = _forecast(name, mixer, runs, study, test, seed)
         rows.append(judge.score(name, forecast, time.perf_counter() - start))
     scales = int(judge.groups.max()) + 1
     return Scores(tuple(rows), len(runs), len(test), scales, judge.seen, left_out)

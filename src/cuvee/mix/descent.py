@@ -1,6 +1,6 @@
 """Exact gradient descent on a proxy, over the simplex."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from numpy.random import Generator, default_rng
 from cuvee.core import Ask, CuveeError, Estimate, Outcome, Problem, Study, Trial, next_trial
 from cuvee.mix.search import minimise
 
-DESIGN_SEED = 1
+DESIGN_SEED, FEW_STEPS = 1, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,15 @@ class Descent:
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """The screening mixtures, then one step after another, then the curvature."""
-        design = self._design(study.problem)
-        known = study.known()
+        problem = self._affordable(study.problem)
+        design, known = self._design(problem), study.known()
         if new := tuple(t for t in design if t.key() not in known):
             return new
-        return next_trial(study, lambda ask: self._search(study.problem, design, ask))
+        return next_trial(study, lambda ask: self._search(problem, design, ask))
 
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """The best shares found, and the ones that resampled target documents prefer."""
-        problem = study.problem
+        problem = self._affordable(study.problem)
         if self.propose(study, rng=rng):
             raise CuveeError("descent is not finished: run the trials that it proposes first.")
         known = study.known()
@@ -62,6 +62,12 @@ class Descent:
         if len(draws) == 1:
             return Estimate(best[None], "share", "none")
         return Estimate(draws, "share", "target documents", center=best)
+
+    def _affordable(self, problem: Problem) -> Problem:
+        """The same problem with trials so short that a few steps of each descent can be paid."""
+        k = len(problem.sources)
+        fixed = self.screen + 2 * k + 4 + self.starts
+        return replace(problem, tokens=problem.per_trial(fixed + FEW_STEPS * self.starts))
 
     def _design(self, problem: Problem) -> list[Trial]:
         # Fixed by the settings, not by rng: a replay must meet the same points again.
@@ -76,8 +82,8 @@ class Descent:
         """The best shares, and each target's curvature there."""
         scores = [problem.objective.score(ask(t).losses.mean) for t in design]
         k = len(problem.sources)
-        left = problem.spend / problem.tokens - len(design) - (k + 2)
-        most = left / self.starts
+        left = problem.spend / problem.tokens - len(design) - (k + 2) - self.starts
+        most = round(left / self.starts, 6)
         ends = [
             _descend(problem, ask, design[i].shares, self.steps, self.tolerance, most)
             for i in np.argsort(scores, kind="stable")[: self.starts]

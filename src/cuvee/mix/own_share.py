@@ -34,12 +34,14 @@ class OwnShare:
         problem = study.problem
         shares = np.zeros(len(problem.sources))
         np.add.at(shares, _own(study), problem.objective.weights)
-        return Estimate(problem.fit(shares)[None], "share", "exact")
+        known = set(problem.targets) <= set(problem.sources)
+        return Estimate(problem.fit(shares)[None], "share", "exact" if known else "none")
 
 
 def _alone(problem: Problem) -> list[Trial]:
     """Each source for itself."""
-    return [Trial(row, problem.tokens) for row in np.eye(len(problem.sources))]
+    tokens = problem.per_trial(len(problem.sources))
+    return [Trial(row, tokens) for row in np.eye(len(problem.sources))]
 
 
 def _old(study: Study) -> bool:

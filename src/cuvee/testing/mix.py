@@ -130,13 +130,14 @@ def check_stated_error_is_the_real_error_or_not_claimed(mixer: Mixer, planted: P
 
 def check_spends_no_more_than_allowed(mixer: Mixer, planted: Planted) -> None:
     """All trials together train on no more tokens than the problem's `spend`."""
-    problem = replace(planted.problem(), spend=60.0 * planted.problem().tokens)
-    rng, trainer, study = default_rng(0), planted.trainer(0), Study(problem)
-    while trials := mixer.propose(study, rng=rng):
-        study = study.record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
-        assert study.spent <= problem.spend * (1 + 1e-9)
-    answer = mixer.recommend(study, rng=rng)
-    assert np.isclose(answer.mean.sum(), 1)
+    for budgets in (60, 1):
+        problem = replace(planted.problem(), spend=budgets * planted.problem().tokens)
+        rng, trainer, study = default_rng(0), planted.trainer(0), Study(problem)
+        while trials := mixer.propose(study, rng=rng):
+            study = study.record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
+            assert study.spent <= problem.spend * (1 + 1e-9)
+        answer = mixer.recommend(study, rng=rng)
+        assert np.isclose(answer.mean.sum(), 1)
 
 
 def check_law_ranks_mixtures_it_has_not_seen(mixer: Mixer, planted: Planted) -> None:
