@@ -25,6 +25,8 @@ SPEND = 128
 """Proxy tokens that each method may train on, in budgets, unless something else is asked for."""
 NOISE = 0.05
 """Chance, over all methods together, to call a gain more than noise where there is none."""
+MATTERS = 1e-3
+"""Nats per token below which a difference is none, however sure."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +89,13 @@ class Comparison:
         """Methods that beat equal shares by more than noise, best first.
 
         A one-sided normal test of the mean gain; the bar is raised for the number of methods
-        (Bonferroni), so that it is passed by luck in one of twenty comparisons at most.
+        (Bonferroni), so that it is passed by luck in one of twenty comparisons at most. A gain of
+        less than a thousandth of a nat does not count, however sure it is.
         """
         ran = [(r, self.objective_gain(r)) for r in self.results if r.method != BASELINE]
         tested = [(r.method, float(g.mean), float(g.sd)) for r, g in ran if g is not None]
         bar = norm.ppf(1 - NOISE / max(1, len(tested)))
-        found = [(mean, name) for name, mean, sd in tested if mean > bar * sd and mean > 1e-9]
+        found = [(mean, name) for name, mean, sd in tested if mean > max(bar * sd, MATTERS)]
         return [name for _, name in sorted(found, reverse=True)]
 
     def verdict(self) -> str:
@@ -118,7 +121,7 @@ class Comparison:
         score = self.problem.objective.score
         gap = score(result.losses.draws) - score(best.losses.draws)
         sd = float(gap.std(ddof=1)) if len(gap) > 1 else float("nan")
-        return bool(gap.mean() > norm.ppf(1 - NOISE) * sd and gap.mean() > 1e-9)
+        return bool(gap.mean() > max(norm.ppf(1 - NOISE) * sd, MATTERS))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain names, numbers, lists: what `cuvee compare --json` prints."""

@@ -65,7 +65,7 @@ def print_comparison(said: dict[str, Any], console: "Console | None" = None) -> 
     table(console, f"Loss after {numbers.tokens(said['tokens'])} tokens, nats per token",
           "method", [visible(r["method"]) for r in rows], columns)  # fmt: skip
     console.print()
-    line(console, "* beats uniform by more than noise, allowing for the number of methods.")
+    line(console, "* beats uniform by more than noise and 0.001, allowing for the number of methods.")
     line(console, note(said))
     for row in said["methods"]:
         if "trouble" in row:
@@ -149,7 +149,7 @@ def _row(
     axis: Axis, y: float, row: dict[str, Any], gain: Value, wins: bool, room: tuple[int, int]
 ) -> list[str]:
     name, width = room
-    bad = gain.interval is not None and gain.interval[1] < 0
+    bad = gain.interval is not None and round(gain.interval[1], 3) < 0
     parts = [svg.name(0, y + 4, visible(row["method"]), name, "strong" if wins else "")]
     parts.append(svg.text(width - 52, y + 4, numbers.signed(gain.mean), "strong bad" if bad
                           else "strong" if wins else "quiet", "end"))  # fmt: skip
