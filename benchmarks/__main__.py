@@ -1,6 +1,6 @@
 """Run all benchmarks, or the named ones, and record what came out.
 
-python -m benchmarks [one_pass threads memory mixture descent import_time shares readers]
+python -m benchmarks [NAME ...]
 """
 
 import argparse
@@ -21,7 +21,8 @@ from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json, versions
 
 NAMES = (
-    "one_pass", "threads", "readers", "mixture", "descent", "import_time", "shares", "memory",
+    "one_pass", "threads", "readers", "mixture", "descent", "laws", "surrogate", "import_time",
+    "shares", "memory",
 )  # fmt: skip
 
 

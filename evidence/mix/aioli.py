@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 
 from cuvee.core import Trial, stream
 from cuvee.mix import linear_mixing as lmo
-from cuvee.mix.aioli import Aioli
+from cuvee.mix.aioli import Aioli, smoothed_one_hot
 from cuvee.mix.doge import Doge
 from cuvee.mix.doremi import Doremi, excess
 from cuvee.mix.online import Leg
@@ -76,12 +76,14 @@ def matrices(trainer, law: tuple[np.ndarray, ...], k: int) -> dict[str, lmo.Fide
     )
     short = after(half, np.eye(k), SkillIt().graph * BUDGET)
     shares = np.random.default_rng(0).dirichlet(np.ones(k), size=20)
-    true = lmo.measured(half.losses, np.eye(k), after(half, np.eye(k), piece))
+    true = lmo.measured(np.eye(k), half.losses - after(half, np.eye(k), piece))
     _, scale, exponents = law
     slope = half.outcome.gradient
     assert slope is not None
     choices = {
-        "aioli": mixer.learn(ask, half, piece * k, stream(0))[0],
+        "aioli": mixer.learn(ask, half, smoothed_one_hot(k, mixer.one_hot), piece * k, stream(0))[
+            0
+        ],
         "doge": lmo.doge(slope) * 2 * piece / BUDGET,
         "doremi": lmo.doremi(excess(half.outcome, whole.outcome)),
         "skill_it": lmo.skill_it(skills(half.losses, short), half.losses),

@@ -36,8 +36,8 @@ def run() -> Finding:
     beats = error["both"] < min(error["clean_alone"], error["noisy_alone"])
     return Finding(
         claim="With noise of standard deviation 2 that is known, 10% clean and 90% noisy samples "
-        "beat both parts alone; a noisy sample is worth much less than a clean one (here: below "
-        "a half).",
+        "beat both parts alone, and a noisy sample is worth less than half a clean one. The row "
+        "says much less; here below a half, because it names no number.",
         measured=f"RMSE of the means {error['both']:.3f}, clean part alone "
         f"{error['clean_alone']:.3f}, noisy part alone {error['noisy_alone']:.3f}, all clean "
         f"{error['all_clean']:.3f}; a noisy sample of that mixture is worth {worth:.2f} clean ones "

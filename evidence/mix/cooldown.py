@@ -12,7 +12,8 @@ import numpy as np
 from evidence.order_models import OrderTrainer, characters
 
 from cuvee.core import Limits, Problem, Study, Trial
-from cuvee.mix.cooldown import Cooldown, tempered
+from cuvee.mix.cooldown import Cooldown
+from cuvee.mix.temperature import tempered
 from cuvee.testing.evidence import Finding, shared_data
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def _losses(trainer: OrderTrainer) -> list[list[np.ndarray]]:
         limits=Limits(max_epochs=float("inf")),  # overfitting is what is looked at
     )  # fmt: skip
     plan = Cooldown().schedule(Study(problem))
-    ways = [((1.0, tempered(problem, t)),) for t in (1.0, 5.0)]
+    ways = [((1.0, tempered(problem.available, t)),) for t in (1.0, 5.0)]
     rows = []
     for schedule in (*ways, plan):
         legs: list[Trial] = []

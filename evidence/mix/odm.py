@@ -3,7 +3,8 @@
 A softmax byte model (two bytes of context, plain SGD, 3,000 steps of 64 bytes) is really trained
 on four corpora of which one makes up 90%: on natural shares, on what the bandit plays, and on
 equal shares, which is what the bandit explores with. Then the same on four parts of one corpus,
-against equal shares. Three seeds.
+against equal shares. Three seeds. The bandit's time is that of every call of `propose` along the
+chain, each of which goes over the chain so far again.
 """
 
 import time
@@ -12,7 +13,8 @@ import numpy as np
 from evidence.online_models import SoftmaxBytes, byte_texts, problem_of
 
 from cuvee import driver
-from cuvee.core import Trial
+from cuvee.contracts import Mixer
+from cuvee.core import Estimate, Study, Trial
 from cuvee.engine.local import Local
 from cuvee.mix.odm import Odm
 from cuvee.testing.evidence import Finding
@@ -27,33 +29,36 @@ def run() -> Finding:
     texts = byte_texts(tuple(SKEWED))
     shares = np.array(list(SKEWED.values()))
     reached, gains, seconds = {v: [] for v in (*MIXERS, "equal shares")}, [], 0.0
+    timed = Timed(MIXERS["paper"])
     for seed in SEEDS:
         start = time.process_time()
         natural = static(SoftmaxBytes(texts, 1e9 * shares, seed), shares)
         seconds += (time.process_time() - start) / len(SEEDS)
-        for variant, mixer in MIXERS.items():
+        for variant, mixer in {**MIXERS, "paper": timed}.items():
             path = chain(SoftmaxBytes(texts, 1e9 * shares, seed), mixer)
             reached[variant].append(first(path <= natural))
             gains.append(natural - path[-1])
         path = equal_legs(SoftmaxBytes(texts, 1e9 * shares, seed))
         reached["equal shares"].append(first(path <= natural))
     alike = like_domains()
-    overhead = bandit_seconds() / seconds
-    worst = max(reached["paper"])
+    overhead, rule = timed.seconds / len(SEEDS) / seconds, rule_seconds() / seconds
+    worst, equal = max(reached["paper"]), max(reached["equal shares"])
     tie = abs(alike.mean()) <= 0.01
     return Finding(
-        claim="ODM on a skewed natural mix reaches that mix's final mean loss over domains in at "
-        "most half of the steps, ties equal shares on like domains (0.01 nats), and the bandit "
-        "takes less than 1% of the time.",
+        claim="ODM on a skewed natural mix reaches that mix's final mean loss over domains in far "
+        "fewer steps (our reading: at most half), ties equal shares on like domains (0.01 nats), "
+        "and the bandit takes less than 1% of the time (every call of propose over the chain).",
         measured=f"Reached after {reached['paper']} of {STEPS} steps (released variant "
-        f"{reached['released']}, "
-        f"equal shares {reached['equal shares']}); on like domains "
-        f"{alike.mean():+.4f} nats from equal shares; "
-        f"the bandit took {overhead:.2%} of the time of training.",
+        f"{reached['released']}); equal shares without a bandit get there "
+        f"{'as fast or faster' if equal <= worst else 'later'}, after {reached['equal shares']}. "
+        f"On like domains {alike.mean():+.4f} nats from equal shares. The bandit took "
+        f"{overhead:.1%} of the time of training, as every call goes over the chain of {LEGS} legs "
+        f"again; its rewards and policies alone take {rule:.2%}.",
         holds=bool(worst <= STEPS / 2 and tie and overhead < 0.01),
         numbers={
             "steps_to_final_natural_loss": reached, "loss_gained_at_the_end": gains,
             "odm_minus_uniform_on_like_domains": alike.tolist(), "overhead": overhead,
+            "overhead_of_rewards_and_policies": rule,
         },
     )  # fmt: skip
 
@@ -78,7 +83,27 @@ def equal_legs(trainer: SoftmaxBytes) -> np.ndarray:
     return np.array(path)
 
 
-def chain(trainer: SoftmaxBytes, mixer: Odm) -> np.ndarray:
+class Timed:
+    """A mixer, and the time that its proposals took.
+
+    Args:
+        mixer: To ask.
+    """
+
+    def __init__(self, mixer: Odm):
+        self.mixer, self.seconds = mixer, 0.0
+
+    def propose(self, study: Study, *, rng: np.random.Generator) -> tuple[Trial, ...]:
+        start = time.process_time()
+        trials = self.mixer.propose(study, rng=rng)
+        self.seconds += time.process_time() - start
+        return trials
+
+    def recommend(self, study: Study, *, rng: np.random.Generator) -> Estimate:
+        return self.mixer.recommend(study, rng=rng)
+
+
+def chain(trainer: SoftmaxBytes, mixer: Mixer) -> np.ndarray:
     """Mean loss over domains after each leg of the online run."""
     problem = problem_of(trainer, tokens=STEPS * BATCH)
     return driver.explore(problem, trainer, mixer, 0, Local()).losses.mean(axis=1)
@@ -95,7 +120,7 @@ def like_domains() -> np.ndarray:
     return np.array(gaps)
 
 
-def bandit_seconds() -> float:
+def rule_seconds() -> float:
     """Time of all the rewards and policies of one run."""
     mixer, count, policy = MIXERS["paper"], np.array([5, 1, 1, 1]), np.full(4, 0.25)
     reward, start = np.zeros(4), time.process_time()

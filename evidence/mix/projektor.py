@@ -37,11 +37,16 @@ def run() -> Finding:
     return Finding(
         claim="From a fifth of three sources: error at 5 times the samples is forecast with a "
         "lower mean absolute error than by black-box laws, and the ratio found by the gradient "
-        "is the best (within a fifth of the range of ratios).",
+        "errs by less than a fifth of the range of the ratios tried more than the best of them. "
+        "The row says that it is the best; here less is asked, because an error rate at that size "
+        "is the mean of two draws of the samples only, and the best of 23 such means is partly "
+        "luck.",
         measured=f"Digits: MAE {d['mae']['projektor']:.3f} against {min_box(d['mae']):.3f} of the "
         f"best black-box law; the pick loses {d['regret_of_the_pick']:.3f} to the best ratio, of "
         f"{d['range_of_errors']:.3f}. Wine: {w['mae']['projektor']:.3f} against "
         f"{min_box(w['mae']):.3f}; {w['regret_of_the_pick']:.3f} of {w['range_of_errors']:.3f}. "
+        f"At least as good as every ratio tried: {d['best_picks']} of {SEEDS} picks on digits, "
+        f"{w['best_picks']} on wine. "
         f"Projected as a power of n instead of a line in log n: "
         f"{d['mae']['projektor, power']:.3f} and {w['mae']['projektor, power']:.3f}.",
         holds=bool(below and picks),
@@ -75,6 +80,7 @@ def on(name: str) -> dict[str, object]:
         "mae": {law: float(np.mean([m[law] for m in maes])) for law in maes[0]},
         "regret_of_the_pick": float(np.mean(regrets)),
         "range_of_errors": float(np.mean(ranges)),
+        "best_picks": sum(regret <= 0 for regret in regrets),
     }
 
 

@@ -43,6 +43,7 @@ class Blend:
         study: Every trial that was run.
         data: Sources and targets.
         recipe: How to do it again.
+        notes: What else a user should know.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Blend:
     study: Study
     data: Data
     recipe: Recipe
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return report.as_text(self.to_dict())
@@ -177,7 +179,7 @@ def warnings(answer: Blend) -> list[str]:
             f"Gone through very often: {', '.join(many)}. Proxies know little about so many "
             f"repeats, and further ones may do harm."
         )
-    return lines + unread(answer.data, answer.survey)
+    return [*lines, *answer.notes, *unread(answer.data, answer.survey)]
 
 
 def unread(data: Data, survey: Survey) -> list[str]:

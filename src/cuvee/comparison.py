@@ -88,9 +88,11 @@ class Comparison:
     def winners(self) -> list[str]:
         """Methods that beat equal shares by more than noise, best first.
 
-        A one-sided normal test of the mean gain; the bar is raised for the number of methods
-        (Bonferroni), so that it is passed by luck in one of twenty comparisons at most. A gain of
-        less than a thousandth of a nat does not count, however sure it is.
+        The noise is that of a single run of the method, seeds and documents together: averaging
+        over seeds makes the bar no lower, as a user runs a method once. A one-sided normal test of
+        the mean gain; the bar is raised for the number of methods (Bonferroni), so that it is
+        passed by luck in one of twenty comparisons at most. A gain of less than a thousandth of a
+        nat does not count, however sure it is.
         """
         ran = [(r, self.objective_gain(r)) for r in self.results if r.method != BASELINE]
         tested = [(r.method, float(g.mean), float(g.sd)) for r, g in ran if g is not None]
@@ -112,7 +114,8 @@ class Comparison:
         if ties:
             shown = ", ".join(ties[:6]) + (f" and {len(ties) - 6} more" if len(ties) > 6 else "")
             words += f"; not behind it by more than noise: {shown}"
-        return f"{words}. {len(found)} of {len(self.results) - 1} methods beat {BASELINE}."
+        ran = sum(r.losses is not None for r in self.results) - 1
+        return f"{words}. {len(found)} of {ran} methods beat {BASELINE}."
 
     def _behind(self, result: Result, best: Result) -> bool:
         """Whether a method's objective is above the best one's by more than noise."""
@@ -205,6 +208,9 @@ def compare(
         >>> [result.method for result in found.results]
         ['uniform', 'natural', 'own_share']
     """
+    for name in ("runs", "method"):
+        if name in settings:
+            raise CuveeError(f"compare has no setting {name!r}: give methods, without runs.")
     if seeds < 1:
         raise CuveeError(f"seeds must be at least 1, got {seeds}.")
     question = driver.ask(sources, **settings)
@@ -228,11 +234,11 @@ def chosen(methods: Sequence[str] | str) -> list[str]:
     Raises:
         CuveeError: An unknown name, or a library is missing for one that was asked for.
     """
-    if methods == "all":
-        return list(mix.METHODS)
-    names = methods.split(",") if isinstance(methods, str) else list(methods)
-    for name in names:
-        mix.load(name)
+    asked = methods.split(",") if isinstance(methods, str) else list(methods)
+    for name in asked:
+        if name != "all":
+            mix.load(name)
+    names = [n for name in asked for n in (mix.METHODS if name == "all" else [name])]
     return list(dict.fromkeys([BASELINE, *names]))
 
 
@@ -290,7 +296,7 @@ class _Arena:
             mixer = mix.load(name)
             with one_thread():
                 found = [self._once(mixer, name, seed) for seed in range(seeds)]
-        except CuveeError as error:
+        except (ValueError, ArithmeticError) as error:  # one method does not end the others
             return Result(name, np.zeros((0, 0)), None, None, trouble=str(error))
         shares = np.array([once.shares for once in found])
         losses = _pooled([once.losses for once in found])

@@ -27,7 +27,7 @@ from cuvee.core.methods import load
 from cuvee.core.run_files import read_runs
 from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
-from cuvee.from_runs import choose
+from cuvee.from_runs import JUDGE, choose
 from cuvee.question import Opened, Question, Settings, open_question
 from cuvee.summary import Rival
 
@@ -91,6 +91,8 @@ def ask(sources: Mapping[str, Any], **settings: Any) -> Question:
     for name in settings:
         if name not in known:
             raise unknown("setting", name, known)
+    if settings.get("runs") is not None:
+        settings = {"method": JUDGE} | settings
     return Question(sources, **settings)
 
 
@@ -148,7 +150,11 @@ def decide(opened: Opened) -> Blend:
 def _with_runs(opened: Opened, problem: Problem, trainer: Trainer, survey: Survey) -> Blend:
     """The answer from real runs on these sources, with the proxy as their forecast's start."""
     question = opened.question
-    runs = read_runs(*question.tables).only(problem.targets).over(problem.sources).complete()
+    runs = read_runs(*question.tables).split(question.split or {})
+    runs, many = runs.only(problem.targets).over(problem.sources), len(runs)
+    runs = runs.complete(question.incomplete == "refuse")
+    lacking = many - len(runs)
+    notes = (f"{lacking} of {many} runs lack a loss and were left out.",) if lacking else ()
     problem = replace(problem, params=runs.problem().params)
     prior = as_prior(trainer, problem.sources, problem.targets, question.seed)
     study = replace(runs.study(problem), prior=prior)
@@ -156,7 +162,7 @@ def _with_runs(opened: Opened, problem: Problem, trainer: Trainer, survey: Surve
     shares = rounded(checked(chosen.shares, problem, question.method), problem)
     return Blend(
         question.method, problem, shares, chosen.losses, chosen.optimism, chosen.rivals, None,
-        survey, study, opened.data, opened.recipe,
+        survey, study, opened.data, opened.recipe, notes,
     )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ JUDGE = "surrogate"
 """Forecasts the losses where the method itself has no law of them."""
 LEAST = 8
 """Spread-out runs with which the proposing of further ones begins."""
+SAME = 1e-4
+"""Shares that differ by less are the same mixture."""
 ROOM = 0.02
 """Nats by which the best run may be below the forecast before that is said."""
 
@@ -82,6 +84,7 @@ class Chosen:
         epochs = self.problem.epochs(self.shares.mean)
         return {
             **describe(self),
+            "tokens": self.problem.tokens if self.problem.tokens > 1 else None,
             "params": None if np.isnan(self.problem.params) else self.problem.params,
             "epochs": {n: float(e) for n, e, k in zip(sources, epochs, known) if k},
             "best_run": {
@@ -125,7 +128,7 @@ def blend_runs(
     objective: str | Mapping[str, float] = "mean",
     budget: str | float | None = None,
     params: float | None = None,
-    available: Mapping[str, float] | None = None,
+    available: Mapping[str, str | float] | None = None,
     method: str = JUDGE,
     max_epochs: float | Mapping[str, float] | None = None,
     min_share: float | Mapping[str, float] = 0.0,
@@ -170,6 +173,7 @@ def blend_runs(
         >>> bool(blend_runs(runs).shares.mean[0] > 0.8)
         True
     """
+    _check(propose, seed)
     runs = as_runs(runs)
     if target is not None:
         runs = runs.only([target] if isinstance(target, str) else list(target))
@@ -184,6 +188,12 @@ def blend_runs(
     )  # fmt: skip
     chosen = choose(runs.study(problem), runs.names, method, seed=seed, propose=propose)
     return replace(chosen, left_out=many - len(runs))
+
+
+def _check(propose: object, seed: object) -> None:
+    for name, number in (("propose", propose), ("seed", seed)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise CuveeError(f"{name} must be a whole number from 0, got {number!r}.")
 
 
 def choose(
@@ -214,6 +224,9 @@ def _chosen(
     losses = _losses(forecast, problem, [shares.mean, *(e.mean for e in found.values())])
     flattery = _optimism(mixer, forecast, study, shares.mean, seed)
     rivals = {n: Rival(e, loss) for (n, e), loss in zip(found.items(), losses[1:])}
+    for name, rival in rivals.items():
+        if np.abs(rival.shares.mean - shares.mean).max() < SAME:  # one mixture has one loss
+            rivals[name] = Rival(rival.shares, losses[0].shifted(flattery))
     more: tuple[Trial, ...] = ()
     if propose:
         more = _proposed(study, seed, propose)
@@ -242,7 +255,7 @@ def _optimism(
         return np.zeros(len(problem.targets))
     expected = float(tell(study, shares, rng=stream(seed, "optimism")).mean)
     plain = problem.objective.score(forecast.mean(problem.points(shares)))[0]
-    return np.full(len(problem.targets), expected - float(plain))
+    return np.full(len(problem.targets), max(0.0, expected - float(plain)))
 
 
 def _proposed(study: Study, seed: int, count: int) -> tuple[Trial, ...]:

@@ -22,6 +22,7 @@ from cuvee.core.data import Batch, Data, Engine, Reject, Source, Units, batches,
 from cuvee.core.files import sha256
 from cuvee.core.mixture import MAX_EPOCHS
 from cuvee.core.recipe import Recipe, versions
+from cuvee.core.run_files import table_files
 from cuvee.core.units import Tokenizer, Words
 from cuvee.sources.memory import Memory
 from cuvee.sources.part import Apart, Without, hold_out, sample
@@ -39,6 +40,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "max_epochs": (int, float, str, Mapping), "min_share": (int, float, Mapping),
     "fixed": (Mapping, NoneType), "proxy": (str,), "tokenizer": (str, Path, NoneType),
     "text": (str, Mapping, NoneType), "runs": (str, Path, list, tuple, NoneType),
+    "split": (Mapping, NoneType), "incomplete": (str,),
     "seed": (int,), "strict": (bool,), "target_tokens": (int,),
 }  # fmt: skip
 
@@ -57,6 +59,8 @@ class Settings(TypedDict, total=False):
     tokenizer: str | None
     text: str | Mapping[str, str] | None
     runs: str | Sequence[str] | None
+    split: Mapping[str, Mapping[str, float]] | None
+    incomplete: str
     seed: int
     strict: bool
     target_tokens: int
@@ -83,6 +87,8 @@ class Question:
             found.
         runs: Tables of real runs on these sources, whose losses correct the proxy's; their
             targets have the names of these targets.
+        split: Sources of the runs that have been split since: for each the weights of its parts.
+        incomplete: What to do with runs that lack a loss: `"drop"`, and say so, or `"refuse"`.
         seed: Of everything random.
         strict: Stop at the first record that cannot be read, instead of counting it.
         target_tokens: At most about so many tokens of each target are used.
@@ -100,6 +106,8 @@ class Question:
     tokenizer: str | None = None
     text: str | Mapping[str, str] | None = None
     runs: str | Sequence[str] | None = None
+    split: Mapping[str, Mapping[str, float]] | None = None
+    incomplete: str = "drop"
     seed: int = 0
     strict: bool = False
     target_tokens: int = 60_000
@@ -224,7 +232,7 @@ def _fingerprints(question: Question, data: Data, files: list[Source]) -> dict[s
         content["tokenizer"] = {path: f"sha256:{sha256(Path(path))}"}
     for table in question.tables:
         content[f"runs {table}"] = {
-            part: f"sha256:{sha256(Path(part))}" for part in str(table).split(",")
+            str(part): f"sha256:{sha256(part)}" for part in table_files(table)
         }
     return content
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
 from scipy.stats import rankdata
 
-from cuvee import mix
-from cuvee.contracts import Learner, Mixer
+from cuvee import mix, report
+from cuvee.contracts import Forecast, Learner, Mixer
 from cuvee.core import CuveeError, Estimate, Outcome, Points, Study, Trial, stream
 from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
@@ -24,6 +24,8 @@ LEVEL = 0.9
 FLOOR = 1e-3
 """Added to shares before their logarithm: what is not there at all is not infinitely far."""
 RESAMPLES = 200
+FEW = 8
+"""Test runs below which resampling them says nothing."""
 LEAST = 3
 """Test runs of one scale, below which they are not ranked."""
 MEAN = "mean"
@@ -103,6 +105,7 @@ class Scores:
         scales: How many different (params, tokens) the test runs have.
         seen: Whether each of these scales is among the runs fitted to.
         left_out: Runs fitted to, and test runs, that lacked a loss and were left out.
+        trouble: Why a method has no row.
     """
 
     rows: tuple[Score, ...]
@@ -111,13 +114,19 @@ class Scores:
     scales: int
     seen: bool
     left_out: tuple[int, int] = (0, 0)
+    trouble: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return report.scores_text(self.to_dict())
 
     def verdict(self) -> str:
         """Who ranks best, and whether by more than noise, in a sentence."""
         rows = sorted(self.rows, key=lambda r: -np.nan_to_num(r.mean("spearman"), nan=-2))
         best, rest = rows[0], rows[1:]
         if not rest or np.isnan(best.mean("spearman")):
-            return ""
+            return f"No scale has {LEAST} test runs: nothing can be ranked."
+        if self.tests < FEW:
+            return f"{self.tests} test runs are too few to tell methods apart."
         behind = [r for r in rest if np.mean(r.draws < best.draws) < 0.95]
         if not behind:
             return f"{best.method} ranks best, ahead of every other by more than noise."
@@ -127,7 +136,10 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         """As `cuvee score --json` prints it."""
         return {
-            "methods": [row.to_dict() for row in self.rows],
+            "methods": [
+                *(row.to_dict() for row in self.rows),
+                *({"method": name, "trouble": why} for name, why in self.trouble.items()),
+            ],
             "runs": self.runs,
             "tests": self.tests,
             "scales": self.scales,
@@ -139,7 +151,7 @@ class Scores:
 def score(
     runs: Runs | str | Path,
     test: Runs | str | Path,
-    methods: Sequence[str] = (),
+    methods: Sequence[str] | str = (),
     *,
     target: str | None = None,
     seed: int = 0,
@@ -156,7 +168,8 @@ def score(
     Args:
         runs: To fit to: a table, or its file.
         test: To forecast. Runs of another scale than those fitted to are ranked among themselves.
-        methods: Names; the baselines are always added.
+        methods: Names, or `"all"` for every one that learns from any runs; the baselines are
+            always added.
         target: The only target that counts; all of them, and their mean, by default.
         seed: Of everything random.
         prior: A forecast that costs nothing, such as the count proxy on the sources' text.
@@ -175,18 +188,42 @@ def score(
     many = len(runs), len(test)
     runs, test = runs.complete(refuse), test.over(runs.sources).complete(refuse)
     left_out = many[0] - len(runs), many[1] - len(test)
-    names = list(dict.fromkeys([*methods, *BASELINES]))
-    loaded = {name: mix.load(name) for name in names}  # a wrong name costs no waiting
+    loaded = _loaded(methods)
     judge = _Judge.of(runs, test, seed)
     study = replace(runs.study(runs.problem(available=available)), prior=prior)
-    rows = []
+    for name, mixer in loaded.items():
+        if not isinstance(mixer, Learner) and needs_more(mixer, study, stream(seed, "score")):
+            raise CuveeError(
+                f"{name} learns from the text or from runs of its own choice, which a table cannot "
+                f"answer: see `cuvee compare`."
+            )
+    rows, trouble = [], {}
     for name, mixer in loaded.items():
         start = time.perf_counter()
-        with one_thread():
-            forecast = _forecast(name, mixer, runs, study, test, seed)
+        try:
+            with one_thread():
+                forecast = _forecast(name, mixer, runs, study, test, seed)
+        except (ValueError, ArithmeticError) as error:  # one method does not end the others
+            if len(loaded) == len(BASELINES) + 1 and isinstance(error, CuveeError):
+                raise
+            trouble[name] = str(error)
+            continue
         rows.append(judge.score(name, forecast, time.perf_counter() - start))
     scales = int(judge.groups.max()) + 1
-    return Scores(tuple(rows), len(runs), len(test), scales, judge.seen, left_out)
+    return Scores(tuple(rows), len(runs), len(test), scales, judge.seen, left_out, trouble)
+
+
+def _loaded(methods: Sequence[str] | str) -> dict[str, Mixer]:
+    """Mixers by name; a wrong name is found before any waiting."""
+    asked = methods.split(",") if isinstance(methods, str) else list(methods)
+    found: dict[str, Mixer] = {}
+    for name in [*filter(None, asked), *BASELINES]:
+        if name == "all":
+            every = ((n, mix.load(n)) for n in mix.METHODS)
+            found |= {n: mixer for n, mixer in every if isinstance(mixer, Learner)}
+        else:
+            found[name] = mix.load(name)
+    return found
 
 
 def _forecast(
@@ -199,12 +236,28 @@ def _forecast(
         tokens=np.nan_to_num(test.points.tokens, nan=float(study.problem.tokens)),
     )
     if isinstance(mixer, Learner):
-        return mixer.fit(study, rng=rng).predict(points)
+        law = mixer.fit(study, rng=rng)
+        return _levels(law.predict(points), law, points, study)
     columns = [
         _distance(name, mixer, replace(study, problem=_single(runs, study, t)), points, seed)
         for t in (*runs.targets, MEAN)[: len(runs.targets) + (len(runs.targets) > 1)]
     ]
     return np.stack(columns, axis=1)  # fmt: skip
+
+
+def _levels(
+    predicted: Estimate, law: Forecast, points: Points, study: Study
+) -> Estimate | np.ndarray:
+    """The forecast; NaN levels at scales that the law was not fitted to and knows nothing of."""
+    seen = {_scale(study.points, i) for i in range(len(study.trials))}
+    strange = np.array([_scale(points, i) not in seen for i in range(len(points))])
+    if not strange.any():
+        return predicted
+    first = study.points[np.zeros(len(points), int)]
+    moved = law.mean(replace(points, tokens=first.tokens, params=first.params))
+    if not np.allclose(moved[strange], predicted.mean[strange]):
+        return predicted
+    return predicted.mean  # a ranking without levels
 
 
 def _single(runs: Runs, study: Study, target: str) -> Any:
@@ -215,11 +268,6 @@ def _single(runs: Runs, study: Study, target: str) -> Any:
 
 
 def _distance(name: str, mixer: Mixer, study: Study, points: Points, seed: int) -> np.ndarray:
-    if needs_more(mixer, study, stream(seed, "score", name)):
-        raise CuveeError(
-            f"{name} learns from the text or from runs of its own choice, which a table cannot "
-            f"answer: see `cuvee compare`."
-        )
     answer = mixer.recommend(study, rng=stream(seed, "score", name)).mean + FLOOR
     answer = answer / answer.sum()
     shares = points.shares + FLOOR

@@ -8,7 +8,7 @@ import pytest
 
 from cuvee.core import CuveeError
 from cuvee.core.fitting import Noise, Prior, fit, fit_from_many
-from cuvee.core.projection import fit_separable, joint_curve, solve
+from cuvee.core.projection import fit_separable, joint_curve, project, solve
 from cuvee.core.spreading import bootstrap, left_over, posterior, with_noise
 
 TRUE = np.array([0.34, 0.37, np.log(1.8), np.log(480.0), np.log(2100.0)])
@@ -61,6 +61,25 @@ def test_exact_losses_give_exact_parameters():
     basis, losses = surface(noise=0)
     found, _ = fit_separable(basis, GRID, losses[None], Noise(log=True))
     assert np.allclose(found.params[0], TRUE, rtol=1e-5)
+
+
+def test_projection_turns_back_where_columns_outgrow_numbers_and_misses_missing_losses():
+    """Each fit from a grid of its own, held by a prior: one shape, near which a step overflows."""
+    x = np.linspace(0, 30, 40)
+
+    def basis(shapes):
+        grown = np.exp(np.exp(shapes) * x)[..., None]
+        return grown, (grown[..., 0] * np.exp(shapes) * x)[..., None, None]
+
+    losses = 2 * np.exp(np.array([[0.5], [1.5]]) * x)
+    truth = losses.copy()
+    losses[0, 5] = np.nan
+    grid = np.array([[[-1.0], [3.5]], [[0.3], [4.0]]])
+    prior = Prior(np.zeros(1), np.array([1e-9]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        shapes, found = project(basis, grid, losses, 1 / truth, prior=prior)
+    assert np.allclose(np.exp(shapes[:, 0]), [0.5, 1.5], rtol=1e-4)
+    assert np.allclose(found, 2, rtol=1e-2)
 
 
 def test_slopes_of_a_joint_curve_are_its_differences():

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cuvee.core import CuveeError, Estimate, Outcome, Points, Problem, Study
-from cuvee.mix.autoscale import AmountForm, Autoscale, carried, two_budgets
+from cuvee.core import CuveeError, Estimate, Limits, Outcome, Points, Problem, Study
+from cuvee.mix.autoscale import AmountForm, Autoscale, at_budget, carried, two_budgets
 
 POWER = np.array([0.2, 0.5, 0.35])
 PROBLEM = Problem.of(["a", "b", "c"], ["t"], [1e9] * 3, 10**7)
@@ -44,6 +44,32 @@ def test_a_source_of_no_use_stays_so():
     onward = carried(np.array([1.0, 2.0, 0.0]), np.array([2.0, 8.0, 0.0]), 100.0)
     assert onward[2] == 0
     assert np.isclose(onward.sum(), 1)
+
+
+def test_a_source_of_use_at_the_second_budget_alone_keeps_its_share():
+    assert np.allclose(carried(np.array([1000.0, 0]), np.array([2000.0, 2000]), 16000), 0.5)
+    first, second = np.array([1.0, 2, 0]), np.array([2.0, 8, 10])
+    onward = carried(first, second, 200.0)
+    assert np.isclose(onward[2], 0.5)
+    assert np.allclose(onward[:2], 0.5 * carried(first[:2], second[:2], 100.0))
+
+
+def test_limits_follow_the_budget_unless_they_are_somebodys_own():
+    problem = Problem.of(["a", "b"], ["t"], [1e5, 1e7], 10**6, limits=Limits(max_epochs=2))
+    assert np.allclose(problem.high, [0.2, 1])
+    assert np.allclose(at_budget(problem, 250_000.4).high, [0.8, 1])
+    own = replace(problem, high=np.array([0.3, 1]))
+    assert np.allclose(at_budget(own, 250_000).high, [0.3, 1])
+    assert np.allclose(at_budget(problem, 1e9).high, problem.high)  # nothing could be allowed
+
+
+def test_as_many_runs_as_the_law_needs():
+    names = [f"s{i}" for i in range(24)]
+    problem = Problem.of(names, ["t"], [1e9] * 24, 10**7, spend=1e7)
+    trials = Autoscale().propose(Study(problem), rng=np.random.default_rng(0))
+    assert len(trials) == 2 * 26
+    assert len({t.key() for t in trials}) == len(trials)
+    assert sum(t.tokens for t in trials) <= 1e7 * (1 + 1e-9)
 
 
 def test_slopes_are_differences():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, stream
+from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial, stream
 from cuvee.mix.climb import Climb, _pool
 from cuvee.mix.regmix import Regmix
 
@@ -61,6 +61,22 @@ def test_runs_that_are_there_count():
     part = Study(study.problem).record(study.trials[:40], study.outcomes[:40])
     assert len(Climb().propose(part, rng=stream(0))) == 8
     assert Climb().propose(study, rng=stream(7)) == ()
+
+
+def test_runs_of_another_length_are_learnt_from_but_fill_no_round():
+    shares = stream(3).dirichlet(np.ones(5), size=56)
+    for tokens, asked in ((5e5, [32, 16, 8]), (1e6, [])):
+        old = tuple(Trial(w, tokens) for w in shares)
+        study = Study(question()).record(old, tuple(map(outcome, old)))
+        assert climbed(Climb(), study)[1] == asked
+    # More trials than the table has: they stand for the first ones.
+    assert climbed(Climb(trials=112), study)[1] == [8, 32, 16]
+
+
+def test_spend_is_shared_by_all_rounds():
+    study, sizes = climbed(Climb(), Study(question(spend=1e6)))
+    assert sizes == [32, 16, 8]
+    assert study.spent == pytest.approx(1e6)
 
 
 def test_pool_is_allowed_and_half_of_it_near():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cuvee.core import CuveeError, Points
+from cuvee.core import CuveeError, Points, Problem, Study
 from cuvee.core.runs import Runs
 from cuvee.mix.joint_law import JointForm, JointLaw
 
@@ -34,6 +34,20 @@ def test_slopes_are_differences(joint):
         assert np.allclose((curve(start + step)[0] - values) / 1e-6, slopes[..., i], atol=1e-5)
 
 
+@pytest.mark.parametrize("joint", [True, False])
+def test_projected_starts_are_differentiated_and_the_best(joint):
+    points = runs().points
+    form = JointForm.of(points, joint, True, 0.01)
+    basis, shapes = form.basis(points), np.linspace(-1, 0.4, 9)[None]
+    columns, slopes = basis(shapes)
+    for i, step in enumerate(1e-6 * np.eye(9)):
+        assert np.allclose((basis(shapes + step)[0] - columns) / 1e-6, slopes[..., i], atol=1e-5)
+    rows = np.array([law(points)])
+    left = [((form.curve(points)(s)[0] - rows) ** 2).sum() for s in form.starts(points, rows)]
+    assert np.argmin(left) == 0
+    assert left[0] < 0.01 * left[1]
+
+
 @pytest.mark.parametrize("form", ["joint", "additive"])
 def test_a_larger_model_trained_for_longer(form):
     table = runs()
@@ -55,6 +69,15 @@ def test_terms_without_variation_are_left_out():
     assert np.abs(fitted.mean(one.points)[:, 0] - law(one.points)).max() < 0.02
     unknown = Points.at(one.points.shares, 2e9)
     assert np.isnan(JointForm.of(unknown, True, True, 0.01).size)
+
+
+def test_as_many_runs_as_the_law_needs():
+    names = [f"s{i}" for i in range(24)]
+    problem = Problem.of(names, ["t"], [1e9] * 24, 10**7, spend=1e7)
+    trials = JointLaw(trials=5).propose(Study(problem), rng=np.random.default_rng(0))
+    assert len(trials) == 26
+    assert len({t.key() for t in trials}) == 26
+    assert sum(t.tokens for t in trials) <= 1e7 * (1 + 1e-9)
 
 
 def test_bad_settings():

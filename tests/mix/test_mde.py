@@ -121,13 +121,25 @@ def test_settings_that_make_no_sense(settings):
 
 @pytest.mark.parametrize("regression", [line, process])
 def test_left_out_misses_are_those_of_refits(regression):
-    """The closed form, against leaving each run out in fact (settings chosen once, for all)."""
+    """Settings chosen anew each time: noise that a penalty was chosen for would look too small."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((30, 2))
-    y = x @ [1.0, -2.0] + 0.3 * rng.standard_normal(30)
+    x = rng.standard_normal((50, 2))
+    y = x @ [1.0, -2.0] + 0.3 * rng.standard_normal(50)
     free = np.array([True, True])
-    misses = regression(x, y, free).misses
-    rest = np.arange(30) != 4
-    refit = y[4] - regression(x[rest], y[rest], free).predict(x[[4]])[0]
-    assert np.isclose(misses[4], refit, atol=0.05)
-    assert np.isclose(np.std(misses), 0.3, rtol=0.4)
+    for n, left in ((30, [4]), (50, [4, 14, 24, 34, 44])):
+        misses = regression(x[:n], y[:n], free).misses
+        rest = np.setdiff1d(np.arange(n), left)
+        refit = y[left] - regression(x[rest], y[rest], free).predict(x[left])
+        assert np.allclose(misses[left], refit, rtol=0, atol=1e-12)
+        assert np.isclose(np.std(misses), 0.3, rtol=0.4)
+
+
+def test_penalty_of_the_line_is_chosen_by_left_out_runs():
+    """By hand: features of pure noise get the strongest penalty, a steep one the weakest."""
+    rng = np.random.default_rng(1)
+    x, free = rng.standard_normal((30, 1)), np.array([False])
+    steep, noise = 10 * x[:, 0], rng.standard_normal(30)
+    assert line(x, steep, free, (1e-6, 1e3)).predict(np.ones((1, 1)))[0] == pytest.approx(
+        10, abs=1e-3
+    )
+    assert abs(line(x, noise, free, (1e-6, 1e3)).predict(np.full((1, 1), 9))[0]) < 0.5

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cuvee.core import CuveeError, Points
+from cuvee.core import CuveeError, Points, Problem, Study
 from cuvee.core.runs import Runs
 from cuvee.mix.mixing_law import MixForm, MixingLaw
 from cuvee.mix.nested import size_law, step_law
@@ -37,6 +37,20 @@ def test_slopes_are_differences(form):
     values, slopes = curve(start)
     for i, step in enumerate(1e-6 * np.eye(start.shape[1])):
         assert np.allclose((curve(start + step)[0] - values) / 1e-6, slopes[..., i], atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["M1", "M2", "M3", "M4", "implicit"])
+def test_projected_starts_are_differentiated_and_the_best(form):
+    points = study([1e9], mixtures=20).points
+    rows = law(points).T
+    shape = MixForm.of(form, points, 2, 0.01)
+    basis, starts = shape.basis(points), shape.starts(points, rows)
+    shapes = np.linspace(-0.6, 0.8, {"M1": 3, "M2": 3, "M3": 1, "M4": 3}.get(form, 6))[None]
+    columns, slopes = basis(shapes)
+    for i, step in enumerate(1e-6 * np.eye(shapes.shape[1])):
+        assert np.allclose((basis(shapes + step)[0] - columns) / 1e-6, slopes[..., i], atol=1e-4)
+    left = [((shape.curve(points)(s)[0] - rows) ** 2).sum() for s in starts]
+    assert np.argmin(left) == 0
 
 
 def test_columns_say_what_each_form_is():
@@ -99,6 +113,15 @@ def test_runs_that_cannot_be_carried_are_refused():
     runs = study([1e9, 2e9], at=1.6e10)
     with pytest.raises(CuveeError, match="3 token counts"):
         MixingLaw().recommend(runs, rng=np.random.default_rng(0))
+
+
+def test_as_many_runs_as_the_law_needs():
+    names = [f"s{i}" for i in range(24)]
+    problem = Problem.of(names, ["t"], [1e9] * 24, 10**7, spend=1e7)
+    trials = MixingLaw(trials=5).propose(Study(problem), rng=np.random.default_rng(0))
+    assert len(trials) == 25
+    assert len({t.key() for t in trials}) == 25
+    assert sum(t.tokens for t in trials) <= 1e7 * (1 + 1e-9)
 
 
 def test_bad_settings():

@@ -47,6 +47,11 @@ def test_design_keeps_within_the_limits_and_fills_up_when_nothing_passes():
     capped = problem(tokens=9 * 10**6, max_epochs=1.0)
     found = mixtures(capped, 30, stream(1))
     assert (found <= capped.high + 1e-9).all()
+    # Of 200 equal sources no draw gives each 15/200 or less: all are moved within that bound.
+    many = problem([1e6] * 200, tokens=10**6)
+    assert mixtures(many, 20, stream(0)).max() <= 15 / 200 + 1e-9
+    floor = replace(many, low=np.r_[0.2, np.zeros(199)])
+    assert np.allclose(mixtures(floor, 20, stream(0))[:, 0], 0.2), "limits come first"
     one = mixtures(problem((1e6,)), 12, stream(0))
     assert one.shape == (12, 1)
     assert np.allclose(one, 1)
@@ -58,16 +63,23 @@ def test_dirichlet_of_vanishing_strengths_is_a_corner():
     assert np.isin(draws.round(12), [0, 1]).all()
 
 
-def test_simulated_mixtures_are_rejected_by_the_limits():
-    free = simulate(problem(max_epochs=float("inf")), 500, 10, stream(0))
-    assert len(free) == 500
+def test_simulated_mixtures_are_moved_within_the_limits_and_none_is_lost():
+    free = simulate(problem(max_epochs=float("inf")), 500, stream(0))
     assert free.mean(axis=0) == pytest.approx([0.6, 0.3, 0.1], abs=0.07)
     floored = problem(min_share=0.1)
-    some = simulate(floored, 500, 10, stream(0))
-    assert 10 <= len(some) < 500
+    some = simulate(floored, 500, stream(0))
+    assert some.shape == free.shape == (500, 3)
     assert (some >= 0.1 - 1e-9).all()
-    tight = replace(floored, low=np.full(3, 1 / 3), high=np.full(3, 1 / 3))
-    assert np.allclose(simulate(tight, 500, 10, stream(0)), 1 / 3)
+    kept = (free >= 0.1).all(axis=1)
+    assert np.array_equal(some[kept], free[kept])
+    assert np.allclose(some[~kept], [floored.fit(w) for w in free[~kept]])
+    # Few draws obey these by themselves: the best 13 must still be 13 of many.
+    tight = replace(problem([1e6] * 8), high=np.full(8, 0.3))
+    found = simulate(tight, 1000, stream(0))
+    assert len(np.unique(found.round(9), axis=0)) > 900
+    assert (found <= 0.3 + 1e-9).all()
+    only = replace(floored, low=np.full(3, 1 / 3), high=np.full(3, 1 / 3))
+    assert np.allclose(simulate(only, 500, stream(0)), 1 / 3)
 
 
 def test_points_in_one_cell_are_predicted_once_and_right():
@@ -121,7 +133,7 @@ def test_linear_is_exact_on_linear_losses_and_its_answer_is_the_mean_of_the_best
     law = mixer.fit(study, rng=stream(0))
     assert np.allclose(law.mean(question.points(shares)), study.losses)
     assert np.abs(law.misses).max() < 1e-9
-    options = simulate(question, 4000, 40, stream(3))
+    options = simulate(question, 4000, stream(3))
     best = options[np.argsort(linear(shares, study.scores, stream(0))(options))[:40]].mean(axis=0)
     assert mixer.recommend(study, rng=stream(3)).mean == pytest.approx(best)
 

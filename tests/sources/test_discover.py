@@ -10,10 +10,9 @@ import pytest
 
 from cuvee.cli.discover import discover as command
 from cuvee.core.errors import CuveeError
-from cuvee.core.units import Words
 from cuvee.sources import open_source
 from cuvee.sources.clusters import kmeans, merged, nearest, pruned
-from cuvee.sources.discover import BUCKETS, _hashed, discover
+from cuvee.sources.discover import discover
 from cuvee.testing.proxies import language
 
 
@@ -111,15 +110,6 @@ def test_documents_without_known_words_get_a_domain_too(mixed):
     found = discover(mixed[0], domains=3)
     assert found.assign(["", "Zzyzx!", "\x00"]).shape == (3,)
     assert found.assign([]).shape == (0,)
-
-
-def test_hashed_counts_by_hand():
-    (cut,) = Words().cut(pa.array(["a b a b", "a", ""], pa.large_string()))
-    table = _hashed(cut)
-    assert table.shape == (3, BUCKETS)
-    # "a" and " a" differ; " b a" of the first document: 4 words, 3 pairs.
-    assert table.sum(axis=1).tolist() == [7, 1, 0]
-    assert sorted(table[[0]].data.tolist()) == [1, 1, 1, 1, 1, 2]
 
 
 def test_clusters_by_hand():

@@ -1,16 +1,15 @@
 """Documents as points: alike in words, close in space; the same every time; bounded reading."""
 
-from zlib import crc32
-
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.random import default_rng
 
 from cuvee.core import CuveeError
 from cuvee.core.data import Batch, Data, Piece
 from cuvee.core.units import Words
 from cuvee.engine.local import Local
-from cuvee.sources.embed import LOOK, Embedding, embed, hashed, sample
+from cuvee.sources.embed import BUCKETS, LOOK, Embedding, counted, embed, sample
 from cuvee.sources.memory import Memory
 
 SEA = [f"the ship {i} sailed over the wide sea with salt and wind" for i in range(40)]
@@ -24,16 +23,31 @@ def data(**sources):
 
 
 def test_words_and_neighbouring_pairs_are_counted():
-    counts = hashed(["a b a b", "", "b a"], 1 << 16).toarray()
-    assert counts.sum(axis=1).tolist() == [4 + 3, 0, 2 + 1]
-    assert sorted(counts[0][counts[0] > 0]) == [1, 2, 2, 2]  # ba once; a, b and ab twice
-    order = counts[2].astype(bool) & counts[0].astype(bool)
-    assert order.sum() == 3  # a, b and ba are in the first text, too
+    counts = counted(pa.array(["a b a b", "a", "", "a b"], pa.large_string())).toarray()
+    assert counts.shape == (4, BUCKETS)
+    assert counts.sum(axis=1).tolist() == [4 + 3, 1, 0, 2 + 1]
+    # "a" and " a" differ: " b" twice; "a b", " b a" and " a b" once each.
+    assert sorted(counts[0][counts[0] > 0]) == [1, 1, 1, 1, 1, 2]
+    assert (counts[3] <= counts[0]).all(), "all of it is in the first text, too"
 
 
 def test_hashes_are_the_same_on_every_machine():
-    slot = (crc32(b"word") * 0xD6E8FEB86659FD93 % 2**64 >> 32) % 1000
-    assert np.flatnonzero(hashed(["word"], 1000).toarray()[0]).tolist() == [slot]
+    text = pa.array(["word pair"], pa.large_string())
+    assert np.flatnonzero(counted(text).toarray()[0]).tolist() == [10724, 46406, 53865]
+
+
+def test_heavier_texts_turn_the_axes():
+    counts = counted(pa.array(SEA + CODE, pa.large_string()))
+    for heavy in (np.r_[np.full(40, 99.0), np.ones(40)], np.r_[np.ones(40), np.full(40, 99.0)]):
+        axis = Embedding.of(counts, heavy, 1, default_rng(0)).axes[:, 0]
+        shown = np.abs(counts @ axis)
+        assert (shown[:40].mean() > shown[40:].mean()) == (heavy[0] > heavy[-1])
+
+
+def test_texts_without_a_common_word_are_still_told_apart():
+    texts = ["apples", "bricks", "clouds"]
+    points = Embedding.fit(texts).transform(texts)
+    assert np.allclose(points @ points.T, np.eye(3), atol=1e-5)
 
 
 def test_alike_is_close():

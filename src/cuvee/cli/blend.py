@@ -30,9 +30,14 @@ def blend(options: argparse.Namespace) -> None:
         return
     if not options.budget:
         raise CuveeError("--budget is missing: expected tokens, e.g. 10M or 2e9.")
+    for name in ("params", "available", "propose"):
+        if getattr(options, name):
+            raise CuveeError(f"--{name} is for --runs without text: leave out the sources, or it.")
     question = Question(
         method=options.method or ("surrogate" if options.runs else "descent"),
         runs=options.runs,
+        split=runs.parts(options.split) if options.split else None,
+        incomplete=options.incomplete,
         objective=options.objective,
         max_epochs=number(options.max_epochs or "4", "--max-epochs"),
         min_share=number(options.min_share, "--min-share"),

@@ -9,6 +9,7 @@ from cuvee.cli.progress import progress
 from cuvee.cli.words import number, question
 from cuvee.comparison import compare as run
 from cuvee.core import CuveeError, named_numbers
+from cuvee.core.files import explained
 from cuvee.core.recipe import to_json
 
 
@@ -18,6 +19,9 @@ def compare(options: argparse.Namespace) -> None:
     if folder is not None and folder.exists() and not folder.is_dir():
         raise CuveeError(f"--out {folder} is a file: give a folder.")
     settings = question(options)
+    if folder is not None:  # found out before the waiting, not after it
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     with progress(options.quiet) as show:
         found = run(
             settings.pop("sources"),
@@ -34,7 +38,6 @@ def compare(options: argparse.Namespace) -> None:
         )
     said = found.to_dict()
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         found.save(folder)
     if options.json:
         sys.stdout.buffer.write(to_json(said))

@@ -207,13 +207,17 @@ def _blend(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _runs(parser)
     parser.add_argument(
-        "--params", type=float, metavar="P", help="with --runs: size of the model it is for"
+        "--params", type=float, metavar="P", help="with --runs alone: size of the model it is for"
     )
     parser.add_argument(
         "--available", metavar="A=1B,...", help="with --runs alone: tokens that each source holds"
     )
     parser.add_argument(
-        "--propose", type=int, default=0, metavar="N", help="with --runs: name N runs to make next"
+        "--propose",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --runs alone: name N runs to make next",
     )
     _limits(parser)
     parser.add_argument("--out", metavar="DIR", help="write the dataset and the report there")
@@ -276,7 +280,9 @@ def _score(parser: argparse.ArgumentParser) -> None:
         "--target", action="append", metavar="T", help="a target of the runs (default: all)"
     )
     parser.add_argument(
-        "--methods", metavar="A,B,...", help="NAME or NAME:SETTING=VALUE (default: surrogate)"
+        "--methods",
+        metavar="A,B,...",
+        help="all, or NAME or NAME:SETTING=VALUE,... (default: surrogate)",
     )
     parser.add_argument(
         "--target-text", action="append", metavar="NAME=PATH",

@@ -23,6 +23,14 @@ def blend_runs(options: argparse.Namespace) -> None:
     for name, given in (("--out", options.out), ("--resume", options.resume)):
         if given:
             raise CuveeError(f"{name} writes text: give the sources, too, as NAME=PATH.")
+    unused = {
+        "--tokenizer": options.tokenizer, "--text-column": options.text_column,
+        "--proxy": options.proxy != "counts", "--format": options.format != "parquet",
+        "--strict": options.strict,
+    }  # fmt: skip
+    for name, given in unused.items():
+        if given:
+            raise CuveeError(f"{name} is for text: give the sources, too, as NAME=PATH.")
     answer = from_runs.blend_runs(
         runs_of(options),
         target=options.target,
@@ -53,13 +61,13 @@ def runs_of(options: argparse.Namespace) -> Runs:
     """The runs of --runs, after --split."""
     runs = read_runs(*options.runs)
     if options.split:
-        runs = runs.split(_parts(options.split))
+        runs = runs.split(parts(options.split))
     if options.target and getattr(options, "test", None) is None and not options.sources:
         runs = runs.only(options.target)
     return runs
 
 
-def _parts(words: list[str]) -> dict[str, dict[str, float]]:
+def parts(words: list[str]) -> dict[str, dict[str, float]]:
     """`web=clean:3,dirty:1` -> {"web": {"clean": 3, "dirty": 1}}."""
     parts = {}
     for word in words:
@@ -75,7 +83,7 @@ def score_methods(options: argparse.Namespace) -> None:
     """Every method on runs that it has not seen."""
     runs, test = runs_of(options), read_runs(*options.test)
     if options.split:
-        test = test.split(_parts(options.split))
+        test = test.split(parts(options.split))
     if options.target:
         if len(options.target) > 1:
             runs, test = runs.only(options.target), test.only(options.target)
@@ -84,7 +92,7 @@ def score_methods(options: argparse.Namespace) -> None:
         target = None
     if target:
         runs, test = runs.only([target]), test.only([target])
-    methods = [m for m in (options.methods or from_runs.JUDGE).split(",") if m]
+    methods = options.methods or from_runs.JUDGE
     with progress(options.quiet) as show:
         prior = _prior(options, runs, show) if options.sources else None
         available = amounts(options.available, "--available")

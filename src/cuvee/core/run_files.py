@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cuvee.core.errors import CuveeError, unknown
-from cuvee.core.files import write_whole
+from cuvee.core.files import explained, write_whole
 from cuvee.core.mixture import check_shares
 from cuvee.core.points import Points
 from cuvee.core.problem import check_names
@@ -27,6 +27,9 @@ Rows = list[dict[str, Any]]
 IDS = ("run_id", "run", "index")
 OLMIX_NOTES = ("run", "run_id", "name", "index")
 FORMS = ("cuvee", "olmix", "regmix")
+PAIRS = (("ratios.csv", "metrics.csv"), ("mixture.csv", "loss.csv"))
+"""Files in a folder of the forms olmix and regmix."""
+MOST_TOKENS = 2.0**63
 
 
 def read_runs(*paths: str | Path) -> Runs:
@@ -34,7 +37,7 @@ def read_runs(*paths: str | Path) -> Runs:
 
     Args:
         paths: CSV or Parquet files. `ratios.csv,metrics.csv` are the two files of olmix or of
-            RegMix; a folder is searched for olmix's.
+            RegMix; a folder is searched for such a pair.
 
     Raises:
         CuveeError: A file cannot be read, a column is missing, a number is none, shares do not
@@ -50,16 +53,36 @@ def as_runs(runs: Runs | str | Path | Sequence[str | Path]) -> Runs:
     return read_runs(*([runs] if isinstance(runs, str | Path) else runs))
 
 
+def table_files(path: str | Path) -> list[Path]:
+    """The one or two files behind what a user writes for a table.
+
+    Raises:
+        CuveeError: A file is missing, or they are more than two.
+    """
+    whole = Path(path)
+    if whole.is_dir():
+        found = [pair for pair in PAIRS if all((whole / name).exists() for name in pair)]
+        if not found:
+            wanted = " or ".join(" and ".join(pair) for pair in PAIRS)
+            raise CuveeError(f"the folder {path} holds no table of runs: expected {wanted}.")
+        files = [whole / name for name in found[0]]
+    elif "," in str(path) and not whole.exists():
+        files = [Path(part.strip()) for part in str(path).split(",")]
+    else:
+        files = [whole]
+    if len(files) > 2:
+        raise CuveeError(f"expected one table or two files A,B, got {str(path)!r}.")
+    for file in files:
+        if not file.is_file():
+            raise CuveeError(f"cannot read {file}: no such file.")
+    return files
+
+
 def _read(path: str) -> Runs:
-    if Path(path).is_dir():
-        files = [str(Path(path, name)) for name in ("ratios.csv", "metrics.csv")]
+    files = [str(file) for file in table_files(path)]
+    if len(files) == 2:
         return _two(files[0], files[1])
-    if "," in path and not Path(path).exists():
-        parts = path.split(",")
-        if len(parts) != 2:
-            raise CuveeError(f"expected one table or two files A,B, got {path!r}.")
-        return _two(*parts)
-    rows = _rows(path)
+    rows = _rows(path := files[0])
     columns = list(rows[0])
     sources = [c.removeprefix("share/") for c in columns if c.startswith("share/")]
     targets = [c.removeprefix("loss/") for c in columns if c.startswith("loss/")]
@@ -140,11 +163,10 @@ def _table(path: str, rows: Rows, sources: Mapping[str, str], targets: Mapping[s
     check_names(list(targets.values()), "target")
     names = [str(row.get("run", i)) for i, row in enumerate(rows)]
     place = [f"{path}, row {i + 1} (run {name})" for i, name in enumerate(names)]
-    shares = np.array([
-        check_shares([_number(row[c], f"{where}: {c}") for c in sources], list(sources.values()),
-                     where)
-        for row, where in zip(rows, place)
-    ])  # fmt: skip
+    if "run" in rows[0] and len(set(names)) < len(names):
+        twice = next(n for i, n in enumerate(names) if n in names[:i])
+        raise CuveeError(f"{path}: two rows are called run {twice!r}: give each its own name.")
+    shares = _shares(rows, sources, place)
     losses = np.array([
         [_number(row[c], f"{where}: {c}", empty=np.nan) for c in targets]
         for row, where in zip(rows, place)
@@ -156,8 +178,10 @@ def _table(path: str, rows: Rows, sources: Mapping[str, str], targets: Mapping[s
     }  # fmt: skip
     seeds = [int(_number(row.get("seed"), f"{w}: seed", empty=0.0)) for row, w in zip(rows, place)]
     for name, values in scale.items():
-        if (values <= 0).any():
-            raise CuveeError(f"{place[int(np.argmax(values <= 0))]}: {name} must be above 0.")
+        wrong = (values <= 0) | (values >= MOST_TOKENS)
+        if wrong.any():
+            where = place[int(np.argmax(wrong))]
+            raise CuveeError(f"{where}: {name} must be above 0 and below 2^63.")
     points = Points(shares, scale["tokens"], scale["params"])
     if any(row.get("after") not in (None, "") for row in rows):
         points = _followed(rows, names, points, path)
@@ -165,6 +189,24 @@ def _table(path: str, rows: Rows, sources: Mapping[str, str], targets: Mapping[s
         tuple(sources.values()), tuple(targets.values()), tuple(names), points, losses,
         np.array(seeds),
     )  # fmt: skip
+
+
+def _shares(rows: Rows, sources: Mapping[str, str], place: Sequence[str]) -> np.ndarray:
+    """Checked shares; if rows are wrong, the first is explained and the others are named."""
+    found, wrong = [], []
+    for row, where in zip(rows, place):
+        values = [_number(row[c], f"{where}: {c}") for c in sources]
+        try:
+            found.append(check_shares(values, list(sources.values()), where))
+        except CuveeError as error:
+            wrong.append((where, error))
+    if len(wrong) > 1:
+        others = [where.partition(", row ")[2].partition(" ")[0] for where, _ in wrong[1:]]
+        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+        raise CuveeError(f"{wrong[0][1]} Rows {', '.join(others[:8])}{more} are wrong, too.")
+    if wrong:
+        raise wrong[0][1]
+    return np.array(found)
 
 
 def _followed(rows: Rows, names: Sequence[str], points: Points, path: str) -> Points:
@@ -223,7 +265,8 @@ def write_runs(runs: Runs, out: str | Path, form: str = "cuvee") -> list[Path]:
         targets = [f"metric/{n}_val_loss" for n in runs.targets]
         mixtures = [{"index": n, **dict(zip(sources, s.tolist()))} for n, s, _ in pairs]
         results = [{"index": n, **dict(zip(targets, _plain(losses)))} for n, _, losses in pairs]
-    Path(out).mkdir(parents=True, exist_ok=True)
+    with explained(Path(out)):
+        Path(out).mkdir(parents=True, exist_ok=True)
     return [_put(Path(out, name), rows) for name, rows in zip(files, (mixtures, results))]
 
 

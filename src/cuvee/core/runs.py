@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from cuvee.core.budget import parse_tokens
 from cuvee.core.errors import CuveeError, unknown
 from cuvee.core.estimate import Estimate
 from cuvee.core.mixture import Limits
@@ -128,7 +129,7 @@ class Runs:
         self,
         objective: str | Mapping[str, float] | Objective = "mean",
         *,
-        available: Mapping[str, float] | None = None,
+        available: Mapping[str, str | float] | None = None,
         tokens: float | None = None,
         params: float | None = None,
         limits: Limits | None = None,
@@ -145,6 +146,8 @@ class Runs:
         """
         if not isinstance(objective, Objective):
             objective = parse_objective(objective, self.targets)
+        if params is not None and not 0 < params < np.inf:
+            raise CuveeError(f"params must be a number above 0, got {params}.")
         known = self.points.tokens[np.isfinite(self.points.tokens)]
         tokens = tokens or (float(known.max()) if len(known) else 1.0)
         sizes = self.points.params[np.isfinite(self.points.params)]
@@ -162,7 +165,7 @@ class Runs:
                     raise unknown("source in available", name, self.sources)
             if lost := [n for n in self.sources if n not in available and n not in never]:
                 raise CuveeError(f"available: tokens of {', '.join(lost)} are not given.")
-            amounts = np.array([float(available.get(n, 1.0)) for n in self.sources])
+            amounts = np.array([parse_tokens(available.get(n, 1.0)) for n in self.sources])
         return Problem.of(
             self.sources, self.targets, amounts, max(1, round(tokens)), objective, limits, size
         )

@@ -8,6 +8,7 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
 from cuvee.mix import online
+from cuvee.mix.linear_mixing import Matrix, measured, next_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Aioli:
         rounds: Of the chain, after a first leg on equal shares.
         lp_rounds: Passes over the sources in which A is measured.
         lp_part: Part of a round that measuring takes.
-        one_hot: Share of the source that is measured; the others share the rest.
+        one_hot: Share of the source that is measured, above an equal one; the others share the
+            rest.
         eta: Strength.
         ema: Weight of the earlier rounds in A. Above 0, shares start from equal ones each round, as
             in the released code, instead of from those of the round before.
@@ -60,39 +62,54 @@ class Aioli:
 
     def _search(self, problem: Problem, ask: online.Ask) -> Shares:
         k = len(problem.sources)
+        mixtures = smoothed_one_hot(k, self.one_hot)
         tokens = online.step_tokens(problem, self.rounds + 1)
         (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens))
         shares, schedule, kept = np.full(k, 1 / k), [], np.zeros((1, 1))
         for i in range(self.rounds):
-            matrix, leg = self.learn(ask, leg, self.lp_part * tokens, np.random.default_rng(i))
+            rng = np.random.default_rng(i)
+            matrix, leg = self.learn(ask, leg, mixtures, self.lp_part * tokens, rng)
             matrix = share_of_fall(matrix, online.wanted(problem, leg.losses))
             kept = matrix if i == 0 else (1 - self.ema) * matrix + self.ema * kept
             start = np.full(k, 1 / k) if self.ema else shares
-            shares = online.moved(start, self.eta * kept.sum(axis=0))
+            shares = next_shares(start, kept, self.eta)
             schedule.append(problem.fit(shares))
             rest = (1 - self.lp_part) * tokens
             (leg,) = ask(Trial(schedule[-1], rest, after=leg.trial))
         return online.average(schedule)
 
     def learn(
-        self, ask: online.Ask, leg: online.Leg, tokens: float, rng: Generator
-    ) -> tuple[Float[np.ndarray, "targets sources"], online.Leg]:
+        self,
+        ask: online.Ask,
+        leg: online.Leg,
+        mixtures: Float[np.ndarray, "sources sources"],
+        tokens: float,
+        rng: Generator,
+    ) -> tuple[Matrix, online.Leg]:
         """A, measured by training on for so many tokens, and where that ended."""
-        k = len(leg.trial.shares)
-        mixtures = smoothed_one_hot(k, self.one_hot)
-        falls = np.zeros((len(leg.losses), k))
+        k = len(mixtures)
+        falls = np.zeros((k, len(leg.losses)))
         for j in np.concatenate([rng.permutation(k) for _ in range(self.lp_rounds)]):
             part = tokens / (k * self.lp_rounds)
             (new,) = ask(Trial(mixtures[j], part, after=leg.trial))
-            falls[:, j] += (leg.losses - new.losses) / self.lp_rounds
+            falls[j] += (leg.losses - new.losses) / self.lp_rounds
             leg = new
-        return np.linalg.solve(mixtures, falls.T).T, leg
+        return measured(mixtures, falls), leg
 
 
 def smoothed_one_hot(k: int, factor: float) -> Float[np.ndarray, "sources sources"]:
-    """One mixture per source: `factor` of it, the rest of the others alike."""
+    """One mixture per source: `factor` of it, the rest of the others alike.
+
+    Raises:
+        CuveeError: That is no more than the share that it has of equal ones.
+    """
     if k == 1:
         return np.ones((1, 1))
+    if factor <= 1 / k:
+        raise CuveeError(
+            f"aioli: one_hot must be above 1/{k}, the equal share of {k} sources, got {factor:g}: "
+            "raise it."
+        )
     rest = (1 - factor) / (k - 1)
     return np.full((k, k), rest) + (factor - rest) * np.eye(k)
 

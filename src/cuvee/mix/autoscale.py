@@ -29,7 +29,8 @@ class Autoscale:
         factor: Of the perturbed amounts.
         smallest: The two small budgets: the first, as part of the budget asked for.
         second: The second, in the same way.
-        trials: Proxy runs at each of the two budgets of the `spread` design.
+        trials: Proxy runs at each of the two budgets of the `spread` design; at least two more
+            than there are sources are asked for.
         delta: Residuals beyond it count by their size, not their square; in the losses' unit.
         draws: Laws that could as well be true, of a forecast; 0: its spread is not measured.
 
@@ -66,8 +67,9 @@ class Autoscale:
         if study.trials:
             return ()
         problem = study.problem
+        needed = len(problem.sources) + 2
         rows = self._perturbed(problem) if self.design == "perturbed" else [
-            (t.shares, 1.0) for t in design(study, self.trials, least=0.1)]  # fmt: skip
+            (t.shares, 1.0) for t in design(study, self.trials, needed, least=0.1)]  # fmt: skip
         sizes = [(s, part * n) for part in (self.smallest, self.second) for s, n in rows]
         tokens = np.array([n for _, n in sizes]) * problem.tokens
         tokens *= min(1.0, problem.spend / tokens.sum())
@@ -101,8 +103,7 @@ class Autoscale:
         for rows in parts:
             fitted = plain._learn(points[rows], losses[rows], rng)
             budget = float(np.exp(np.median(np.log(points.tokens[rows]))))
-            there = replace(problem, tokens=budget)
-            best = decide(there, fitted, rng=default_rng(0)).mean
+            best = decide(at_budget(problem, budget), fitted, rng=default_rng(0)).mean
             amounts.append(best * budget)
         shares = carried(amounts[0], amounts[1], float(problem.tokens))
         return Estimate(problem.fit(shares)[None], "share", "none")
@@ -123,15 +124,34 @@ def two_budgets(tokens: Float[np.ndarray, "trials"]) -> tuple[np.ndarray, np.nda
     return order[:cut], order[cut:]
 
 
+def at_budget(problem: Problem, tokens: float) -> Problem:
+    """The same problem with fewer tokens, or more: how often a source may be repeated then allows
+    it another share. Limits that no mixture obeys there stay as they are."""
+    there = replace(problem, tokens=max(1, round(tokens)))
+    names, available = problem.sources, problem.available
+    box = problem.limits.box(names, available, problem.tokens)
+    if not np.array_equal(box, (problem.low, problem.high)):
+        return there  # bounds of somebody's own
+    try:
+        low, high = problem.limits.box(names, available, there.tokens)
+    except CuveeError:
+        return there
+    return replace(there, low=low, high=high)
+
+
 def carried(first: Shares, second: Shares, tokens: float) -> Shares:
     """Shares at a budget from the best amounts at two smaller ones.
 
     Where the gain of source i falls as `g_i M_i^(-g_i - 1)`, equal gains at every budget put the
-    logarithms of the amounts on a line; the budget says how far along it.
+    logarithms of the amounts on a line; the budget says how far along it. A source that only the
+    second budget could use has no line, and keeps the share that it has there.
     """
-    kept = (first > 1e-9 * first.sum()) & (second > 1e-9 * second.sum())
+    used = second > 1e-9 * second.sum()
+    kept = used & (first > 1e-9 * first.sum())
+    late = np.where(used & ~kept, second / second.sum(), 0.0)
     if not kept.any():
         return second / second.sum()
+    tokens = tokens * (1 - late.sum())
     start, step = np.log(second[kept]), np.log(second[kept] / first[kept])
     low, high = -1.0, 1.0
 
@@ -149,7 +169,7 @@ def carried(first: Shares, second: Shares, tokens: float) -> Shares:
         low, high = (middle, high) if total(middle) < np.log(tokens) else (low, middle)
     amounts = np.zeros(len(first))
     amounts[kept] = np.exp(np.clip(start + low * step, -700, 700))
-    return amounts / amounts.sum()
+    return late + (1 - late.sum()) * amounts / amounts.sum()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

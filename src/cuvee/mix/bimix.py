@@ -9,10 +9,13 @@ from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Points, Problem, Study, Trial
 from cuvee.core.fitting import Curve, Noise, Prior
+from cuvee.core.projection import Basis, positive, project
 from cuvee.mix.law import Fitted, counted, decide, design, learn, require
 
 VARIED = 0.02
 """Token counts whose logarithms vary by less are one."""
+MOVES = np.array([-1.5, -0.5, 0.5, 1.5])
+"""Of the logarithm of an exponent, to several values to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Bimix:
     Args:
         form: `own` or `sum`.
         floor: Added to every share, as the law has no value at a share of 0.
-        trials: Proxy runs to ask for.
+        trials: Proxy runs to ask for; at least four, or two more than there are sources (`sum`).
         delta: Log residuals beyond it count by their size, not their square.
         draws: Laws that could as well be true, of a forecast; 0: its spread is not measured.
 
@@ -55,13 +58,12 @@ class Bimix:
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """Mixtures in which every source has a part, in one round."""
-        return design(study, self.trials, least=0.1)
+        return design(study, self.trials, self._least(study.problem), least=0.1)
 
     def fit(self, study: Study, *, rng: Generator) -> "BySize":
         """The law, fitted to the trials of each size of model."""
-        require(study, "bimix", self._least(study.problem))
         every, seed = np.arange(len(study.problem.targets)), int(rng.integers(2**32))
-        sizes = np.unique(np.nan_to_num(study.points.params, nan=-1.0))
+        sizes = _sizes(study)
         parts = tuple(
             (float(size), self._fit(_only(study, size), every, default_rng(seed))) for size in sizes
         )
@@ -70,8 +72,7 @@ class Bimix:
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """The shares of the lowest objective at the problem's tokens."""
         problem, used = study.problem, counted(study.problem)
-        require(study, "bimix", self._least(problem))
-        sizes = np.unique(np.nan_to_num(study.points.params, nan=-1.0))
+        sizes = _sizes(study)
         near = _only(study, _nearest(sizes, problem.params))
         # What so few parameters cannot follow moves the lowest shares by more than any resample
         # of the runs would, so no spread of the shares is claimed.
@@ -82,6 +83,7 @@ class Bimix:
 
     def _fit(self, study: Study, targets: np.ndarray, rng: Generator) -> Fitted:
         points, losses = study.points, study.losses[:, targets]
+        require(study, _called(points), self._least(study.problem))
         own = _own(study.problem, points, losses, targets, self.floor)
         logs = np.log(points.tokens)
         middle = float(logs.mean()) if np.ptp(logs) > VARIED else float("nan")
@@ -89,6 +91,17 @@ class Bimix:
                          self.delta)  # fmt: skip
         noise = Noise(self.delta, log=True)
         return learn(form, points, losses, noise, draws=self.draws, rng=rng)
+
+
+def _sizes(study: Study) -> np.ndarray:
+    """Sizes of model; -1 where not stated, or where there is no run."""
+    return np.unique(np.nan_to_num(study.points.params, nan=-1.0)) if study.trials else -np.ones(1)
+
+
+def _called(points: Points) -> str:
+    """The law of the size of these runs."""
+    known = points.params[np.isfinite(points.params)]
+    return f"bimix at {known[0]:.3g} parameters" if len(known) else "bimix"
 
 
 def _only(study: Study, size: float) -> Study:
@@ -187,7 +200,7 @@ class BimixForm:
         def curve(params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             shares = logs[None]
             if not self.every:
-                shares = logs.T[params[:, -1].astype(int)][..., None]
+                shares = logs.T[np.rint(params[:, -1]).astype(int)][..., None]
             power = np.exp(params[:, None, width : 2 * width])
             parts = np.exp(params[:, None, :width] - power * shares)
             values = parts.sum(axis=2)
@@ -207,13 +220,45 @@ class BimixForm:
         return curve
 
     def starts(self, points: Points, losses: np.ndarray) -> np.ndarray:
-        """Several exponents."""
-        center = self._center(losses)
-        width = self.sources if self.every else 1
-        found = np.tile(center, (4, 1, 1))
-        for start, move in zip(found, (-1.5, -0.5, 0.5, 1.5)):
-            start[:, width : 2 * width] += move
-        return found
+        """From several exponents to the best ones, all F being known for any exponents."""
+        width, prior = self.sources if self.every else 1, self.prior(points, losses)
+        shapes = np.arange(width, 2 * width + 2 * (not np.isnan(self.middle)))
+        found = prior.center.copy()
+        for own in np.unique(self.own):
+            rows = np.arange(len(losses)) if self.every else np.flatnonzero(self.own == own)
+            center = prior.center[np.ix_(rows, shapes)]
+            grid = np.repeat(center[:, None], len(MOVES), axis=1)
+            grid[..., :width] += MOVES[:, None]
+            ends, coefficients = project(
+                self.basis(points, int(own)), grid, losses[rows], 1 / losses[rows],
+                prior=Prior(center, prior.precision[shapes]),
+            )  # fmt: skip
+            found[np.ix_(rows, shapes)] = ends
+            found[rows, :width] = positive(coefficients)
+            if self.every:
+                break
+        return found[None]
+
+    def basis(self, points: Points, own: int) -> Basis:
+        """What the losses of targets of one own source are linear in: every factor but F."""
+        logs = np.log(points.shares + self.floor)
+        logs = logs if self.every else logs[:, [own]]
+        width, length = logs.shape[1], np.log(points.tokens) - self.middle
+
+        def basis(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            power = np.exp(shapes[:, None, :width])
+            columns = np.exp(-power * logs)
+            slopes = (-columns * power * logs)[..., None] * np.eye(width)
+            if np.isnan(self.middle):
+                return columns, slopes
+            fall = np.exp(shapes[:, width + 1 :]) * length
+            extra = np.exp(shapes[:, width : width + 1] - fall)[..., None]
+            by = columns * extra
+            more = np.stack([by, -by * fall[..., None]], axis=3)
+            slopes = np.concatenate([slopes * (1 + extra)[..., None], more], axis=3)
+            return columns * (1 + extra), slopes
+
+        return basis
 
     def prior(self, points: Points, losses: np.ndarray) -> Prior:
         """Wide."""

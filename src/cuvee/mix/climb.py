@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Problem, Study, Trial
 from cuvee.mix.boosted import Boosting, Predict, Regression, enough, objective, regress
-from cuvee.mix.regmix import dirichlet
+from cuvee.mix.regmix import allowed, dirichlet
 
 PREDICTOR = Boosting(rate=0.05, rounds=500, depth=4, leaf=5, l1=0.01, l2=0.1, patience=20)
 """Depth, leaves and patience are the paper's; it names no rate, and no size of its penalties."""
@@ -24,7 +24,11 @@ class Climb:
     Each round runs half as many mixtures as the one before. The first ones are spread around the
     natural shares, tempered; later ones are drawn at random from the `top` mixtures that boosted
     trees (the extra "lightgbm") predict to be best: of new draws from everywhere and of draws
-    around the best runs so far, ever closer to them. The answer is what is predicted best.
+    around the best 8 runs so far, ever closer to them. That half of each pool lies around the
+    best runs is ours; the paper's later rounds are drawn from predictions alone. The answer is
+    what is predicted best. All runs of a study are learnt from. Those as long as the ones it asks
+    for count as its own, whoever made them, so that an interrupted search goes on: where a table
+    has as many as `trials`, none is left to ask for, and `trials` must be more than there are.
     Domains for text without labels come from `cuvee.sources.discover`. No spread of the shares
     is stated; forecasts miss as runs did that were left out of the fit.
 
@@ -78,7 +82,7 @@ class Climb:
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """What is missing of the round that the study is in."""
-        ends, done = np.cumsum(self.sizes()), len(study.trials)
+        ends, done = np.cumsum(self.sizes()), self._done(study)
         if done >= ends[-1]:
             return ()
         turn = int(np.searchsorted(ends, done, side="right"))
@@ -91,6 +95,14 @@ class Climb:
             chosen = options[rng.choice(best, size=count, replace=False)]
         tokens = problem.per_trial(self.trials)
         return tuple(Trial(shares, tokens) for shares in chosen)
+
+    def _done(self, study: Study) -> int:
+        """Runs from scratch that are as long as its own."""
+        own = study.problem.per_trial(self.trials)
+        return sum(
+            bool(np.isclose(t.tokens, own, rtol=1e-9)) and t.after is None and not t.merge
+            for t in study.trials
+        )
 
     def fit(self, study: Study, *, rng: Generator) -> Regression:
         """The predictor, one for each target."""
@@ -126,19 +138,11 @@ def _pool(
     centers = best[rng.integers(len(best), size=count - count // 2)]
     # A share of 0 stays possible to leave: one part in a hundred is spread over all sources.
     close = dirichlet(strength * (0.99 * centers + 0.01 / centers.shape[1]), rng)
-    return np.vstack([_everywhere(problem, count // 2, rng), _allowed(problem, close)])
+    return np.vstack([_everywhere(problem, count // 2, rng), allowed(problem, close)])
 
 
 def _everywhere(problem: Problem, count: int, rng: Generator) -> Float[np.ndarray, "count sources"]:
     """Draws around the natural shares, tempered; flat where all sources are of one size."""
     root = np.sqrt(problem.available / problem.available.max())
     strengths = np.broadcast_to(len(root) * root / root.sum(), (count, len(root)))
-    return _allowed(problem, dirichlet(strengths, rng))
-
-
-def _allowed(problem: Problem, draws: np.ndarray) -> np.ndarray:
-    """The draws; those that break a limit are moved to the nearest mixture that does not."""
-    slack = 1e-12
-    out = ((draws < problem.low - slack) | (draws > problem.high + slack)).any(axis=1)
-    draws[out] = [problem.fit(w) for w in draws[out]] if out.any() else draws[out]
-    return draws
+    return allowed(problem, dirichlet(strengths, rng))

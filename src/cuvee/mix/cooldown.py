@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.random import Generator
 
-from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
-from cuvee.mix.phases import Schedule, missing, overall, same
+from cuvee.core import CuveeError, Estimate, Study, Trial
+from cuvee.core.mixture import nearest
+from cuvee.mix.phases import Schedule, overall
+from cuvee.mix.temperature import tempered
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +16,8 @@ class Cooldown:
     """High temperature early, low temperature late: two phases of `available ** (1 / T)`.
 
     Small sources are learnt fast while they are repeated, and not by heart as they are left
-    alone later. It asks for the one chain that it is about; the answer is the shares of all its
-    tokens, and `schedule` says which when.
+    alone later. It asks for no runs; the answer is the shares of all tokens, and `schedule` says
+    which when. All limits, epochs too, hold for the whole schedule, not for each phase.
 
     Args:
         early: Temperature of the first phase.
@@ -36,10 +39,7 @@ class Cooldown:
             raise CuveeError("cooldown: temperatures must be above 0, switch between 0 and 1.")
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
-        """The first phase, then the second, which continues it."""
-        for trial in self._chain(study):
-            if left := missing(study, [trial]):
-                return left
+        """Asks for nothing."""
         return ()
 
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
@@ -48,20 +48,15 @@ class Cooldown:
         return Estimate(shares[None], "share", "exact")
 
     def schedule(self, study: Study) -> Schedule:
-        """Fraction of the tokens and shares of each phase."""
-        problem = study.problem
-        return (
-            (self.switch, tempered(problem, self.early)),
-            (1 - self.switch, tempered(problem, self.late)),
-        )
+        """Fraction of the tokens and shares of each phase.
 
-    def _chain(self, study: Study) -> tuple[Trial, Trial]:
-        problem, tokens = study.problem, study.problem.per_trial(1)
-        first = same(study, Trial(tempered(problem, self.early), self.switch * tokens))
-        last = Trial(tempered(problem, self.late), (1 - self.switch) * tokens, after=first)
-        return first, last
-
-
-def tempered(problem: Problem, temperature: float) -> Shares:
-    """Shares proportional to a power of the sources' sizes, within the limits."""
-    return problem.fit((problem.available / problem.available.max()) ** (1 / temperature))
+        What the limits leave of a source is parted between the phases as its wish was.
+        """
+        problem, part = study.problem, self.switch
+        early, late = (tempered(problem.available, t) for t in (self.early, self.late))
+        wish = part * early + (1 - part) * late
+        whole = problem.fit(wish)
+        parted = whole * early / np.maximum(wish, 1e-300)
+        first = nearest(parted, np.zeros(len(whole)), np.minimum(whole / part, 1))
+        second = np.maximum(whole - part * first, 0)
+        return (part, first), (1 - part, second / second.sum())

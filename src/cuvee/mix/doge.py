@@ -9,6 +9,7 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
 from cuvee.mix import online
+from cuvee.mix.linear_mixing import next_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +18,20 @@ class Doge:
 
     At every step `log a_j += <g_j, g> / mu`, with g the sum of the targets' gradients, weighted as
     the objective weighs them (for the worst target: all on the one that is worst now). The product
-    is minus the derivative of the targets' loss with respect to the share of j. The paper's scale
-    is that of the model's gradients, and its code divides by their mean length; here products are
-    divided by the mean squared length of the sources' own gradients, which leaves pure numbers. The
-    answer is the mean of the shares over the steps.
+    is minus the derivative of the targets' loss with respect to the share of j. The answer is the
+    mean of the shares over the steps.
+
+    The scale is ours: products are divided by the mean squared length of the sources' own
+    gradients, which leaves pure numbers, and `mu` = 5 is chosen for these. The released code
+    multiplies by the learning rate lr, divides by the gradients' mean length and limits the scores
+    to 0 to 5 lr, which `clip` stands for; where the sources are the targets, it leaves out the
+    product of a source with itself. It can mix in a part `reweight_eps` of equal shares (0 unless
+    set). Those two are not done here.
 
     Args:
         steps: Of the chain.
         mu: Weight of staying near the shares of the step before.
+        clip: Scores are limited to 0 to this; inf: not limited at all, not even to 0.
 
     Fails when: a source pays off only later than in the step in which it is seen; the trainer has
     no losses on the sources' own text.
@@ -37,10 +44,11 @@ class Doge:
 
     steps: int = 40
     mu: float = 5.0
+    clip: float = float("inf")
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.mu > 0:
-            raise CuveeError("doge: steps must be at least 1 and mu above 0.")
+        if self.steps < 1 or not min(self.mu, self.clip) > 0 or np.isnan(self.clip):
+            raise CuveeError("doge: steps must be at least 1, mu and clip above 0.")
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """The next step of the chain, or the short runs that stand in for its gradient."""
@@ -52,20 +60,18 @@ class Doge:
 
     def _search(self, problem: Problem, ask: online.Ask) -> Shares:
         k, own = len(problem.sources), problem.own()
-        tokens = online.step_tokens(problem, self.steps, aside=self.steps * k * PROBE)
+        tokens = online.step_tokens(problem, self.steps, aside=self.steps * k * online.PROBE)
         shares, schedule, trial = np.full(k, 1 / k), [], None
         for _ in range(self.steps):
             (leg,) = ask(Trial(problem.fit(shares), tokens, after=trial, gradient="mean"))
             trial = leg.trial
-            pull = online.pulls(ask, leg, PROBE * tokens, range(k), k)
+            pull = online.pulls(ask, leg, online.PROBE * tokens, range(k), k)
             score = scores(pull, online.wanted(problem, leg.losses), own)
-            shares = online.moved(shares, score / self.mu)
+            if np.isfinite(self.clip):
+                score = np.clip(score, 0, self.clip)
+            shares = next_shares(shares, score[None], 1 / self.mu)
             schedule.append(shares)
         return online.average(schedule)
-
-
-PROBE = 0.25
-"""Length of a short run, in steps."""
 
 
 def scores(

@@ -9,6 +9,8 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Outcome, Problem, Shares, Study, Trial
 from cuvee.mix import online
+from cuvee.mix.linear_mixing import doremi as matrix
+from cuvee.mix.linear_mixing import next_shares
 
 SAME = 1e-3
 """Rounds end when no share changes by more."""
@@ -89,7 +91,7 @@ class Doremi:
 
     def reweighted(self, weights: Shares, lag: Float[np.ndarray, "sources"]) -> Shares:
         """The weights after one step."""
-        up = online.moved(weights, self.eta * lag)
+        up = next_shares(weights, matrix(lag), self.eta)
         return (1 - self.smoothing) * up + self.smoothing / len(up)
 
 

@@ -33,7 +33,10 @@ class Dump:
         tau: Temperature of the softmax.
 
     Fails when: the source that is learned fastest is not the one that is wanted; losses move for
-    other reasons than learning.
+    other reasons than learning. An advantage is that of a sample; a loss moves the more, the more
+    of its source was drawn, so a source that is hardly drawn looks as if it were learned: on
+    levels of difficulty that build on each other this is far slower than equal shares, where the
+    rule on advantages is faster.
 
     References: Wang, Cui, Li, Wan and Zhao, "DUMP: Automated Distribution-Level Curriculum
     Learning for RL-based LLM Post-training", arXiv 2504.09710, 2025.

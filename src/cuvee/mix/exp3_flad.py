@@ -13,16 +13,19 @@ from cuvee.mix import online
 
 @dataclass(frozen=True, slots=True)
 class Exp3Flad:
-    """Exp3 over sources; the reward is the cosine of the source's and the target's gradient.
+    """Exp3 over sources; the reward is how well the source's and the target's gradients align.
 
     A training step on source j lowers target i by `<g_i, g_j>` times the step size, so minus the
     trainer's derivative of the target's loss with respect to the share of j is that product. It is
-    divided by |g_j|, known from the source's loss on its own text, and by the largest such quotient
-    so far: the length of the target's gradient if the target is text of a source, else of its
-    largest projection, so that the best source has similarity 1. A trainer without derivatives
-    is asked for short runs of the sources played. Rewards are divided by the chance of being
-    played and summed up; the policy is `(1 - K e_t) softmax(e_{t-1} R) + e_t`. The answer is the
-    mean policy.
+    divided by |g_j|, known from the source's loss on its own text, and by the length |g| of the
+    target's gradient in this step, which is known if what is wanted is text of the sources: that is
+    the cosine. Of a target from elsewhere |g| is not known; the largest projection of this step
+    stands in for it, so the cosines come out too large by one factor, the best source at 1 (or the
+    worst at -1). A trainer without derivatives is asked for short runs of the sources played. They
+    tell |g| if all that is wanted was played, and it is taken as it was last known; where it never
+    is, the largest projection of all steps stands in for it, and rewards shrink as gradients
+    do. Rewards are divided by the chance of being played and summed up;
+    the policy is `(1 - K e_t) softmax(e_{t-1} R) + e_t`. The answer is the mean policy.
 
     Args:
         steps: Of the chain.
@@ -54,24 +57,20 @@ class Exp3Flad:
 
     def _search(self, problem: Problem, ask: online.Ask) -> Shares:
         k = len(problem.sources)
-        reward, length, policies, trial = np.zeros(k), 0.0, [], None
-        probes = PROBE * min(self.plays, k)
+        reward, longest, policies, trial = np.zeros(k), 0.0, [], None
+        probes = online.PROBE * min(self.plays, k)
         tokens = online.step_tokens(problem, self.steps, aside=self.steps * probes)
         policy = problem.fit(np.ones(k))
         for step in range(self.steps):
             count = online.played(policy, self.plays, online.step_rng(step))
             (leg,) = ask(Trial(count / self.plays, tokens, after=trial, gradient="mean"))
             trial = leg.trial
-            projected = alignment(problem, ask, leg, PROBE * tokens, np.flatnonzero(count))
-            length = max(length, np.abs(projected).max())
-            similarity = projected / max(length, online.TINY)
+            similarity, longest = alignment(
+                problem, ask, leg, tokens, np.flatnonzero(count), longest
+            )
             reward = reward + estimate(similarity, count, policy)
             policies.append(policy := problem.fit(online.exp3(reward, step + 1)))
         return online.average(policies)
-
-
-PROBE = 0.25
-"""Length of a short run, in steps."""
 
 
 def estimate(
@@ -88,13 +87,45 @@ def alignment(
     leg: online.Leg,
     tokens: float,
     sources: Int[np.ndarray, "played"],
-) -> Float[np.ndarray, "sources"]:
-    """`<g, g_j> / |g_j|`: the target's gradient along that of each source, up to one factor.
+    longest: float,
+) -> tuple[Float[np.ndarray, "sources"], float]:
+    """Cosine of each source's and the target's gradient after a leg.
 
-    Of all sources where the trainer knows derivatives, else of the given ones; the others are 0.
+    Args:
+        problem: Says what is wanted.
+        ask: For short runs.
+        leg: Of the chain.
+        tokens: Of a step.
+        sources: To look at where derivatives are not known; the others are 0.
+        longest: What short runs gave for the length of the target's gradient before; 0: nothing.
+
+    Returns:
+        The cosines, and what short runs give for that length by now.
     """
-    k = len(problem.sources)
-    pull = online.pulls(ask, leg, tokens, sources.tolist(), k)
-    own = np.maximum(pull[problem.own(), np.arange(k)], 0)
-    products = online.wanted(problem, leg.losses) @ pull
-    return np.divide(products, np.sqrt(own), out=np.zeros(k), where=own > online.TINY)
+    k, own = len(problem.sources), problem.own()
+    pull = online.pulls(ask, leg, online.PROBE * tokens, sources.tolist(), k)
+    squares, weights = np.maximum(pull[own, np.arange(k)], 0), online.wanted(problem, leg.losses)
+    known = squares > online.TINY
+    projected = np.divide(weights @ pull, np.sqrt(squares), out=np.zeros(k), where=known)
+    largest = float(np.abs(projected).max())
+    if leg.outcome.gradient is not None:
+        largest = max(largest, length(pull[own], weights, own))
+        return projected / max(largest, online.TINY), longest
+    seen = set(np.flatnonzero(weights[own])) <= set(sources.tolist())
+    lately = length(pull[own], weights, own) if seen else 0.0
+    longest = max(lately or longest, largest)
+    return projected / max(longest, online.TINY), longest
+
+
+def length(
+    products: Float[np.ndarray, "sources sources"],
+    weights: Float[np.ndarray, "targets"],
+    own: Int[np.ndarray, "sources"],
+) -> float:
+    """Of the target's gradient, if what is wanted is text of the sources alone; else 0.
+
+    It is `sum_j w_j g_j` then, whose square the sources' products tell.
+    """
+    if not np.isclose(weights[own].sum(), weights.sum()):
+        return 0.0
+    return float(max(weights[own] @ products @ weights[own], 0) ** 0.5)

@@ -115,6 +115,7 @@ def learn(
     rng: Generator,
     moved: Float[np.ndarray, "draws points targets"] | None = None,
     groups: Sequence[Int[np.ndarray, "points"]] = (),
+    keep: int = 3,
 ) -> Fitted:
     """A law fitted to the losses of all targets at once.
 
@@ -127,10 +128,11 @@ def learn(
         rng: Of these.
         moved: Shifts of the losses of each draw, such as those of resampled target documents.
         groups: Ways to group points whose errors go together.
+        keep: Starts that are followed to the end.
     """
     rows = losses.T
     curve, prior = form.curve(points), form.prior(points, rows)
-    found = fit_from_many(curve, form.starts(points, rows), rows, noise, prior=prior)
+    found = fit_from_many(curve, form.starts(points, rows), rows, noise, prior=prior, keep=keep)
     left = left_over(curve, found, rows, noise, prior=prior)
     seed = int(rng.integers(2**32))
     if not draws:
@@ -148,22 +150,27 @@ def learn(
     return Fitted(form, found.params, sampled, left, noise, found.converged, spread, seed)
 
 
-def design(study: Study, trials: int, least: float = 0.0) -> tuple[Trial, ...]:
+def design(study: Study, trials: int, needed: int, least: float = 0.0) -> tuple[Trial, ...]:
     """Spread-out mixtures, in one round, always the same; none if any run is known.
 
     Args:
         study: So far.
         trials: How many.
+        needed: How many they are at least, as the law cannot be fitted to fewer.
         least: No source gets less than this part of an equal share.
     """
     if study.trials:
         return ()
     problem = study.problem
     k = len(problem.sources)
+    trials = max(trials, needed)
     points = candidates(problem, trials, default_rng(DESIGN_SEED))
     if least:
         points = points[[0, 1, *range(2 + k, len(points))]]  # the corners are left out
         points = np.array([problem.fit(np.maximum(p, least / k)) for p in points])
+    # A mixture that came before, as where natural shares are equal ones, teaches nothing new.
+    first = np.sort(np.unique(points.round(9), axis=0, return_index=True)[1])
+    points = np.concatenate([points[first], np.delete(points, first, axis=0)])
     tokens = problem.per_trial(trials)
     return tuple(Trial(shares, tokens) for shares in points[:trials])
 

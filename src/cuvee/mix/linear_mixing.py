@@ -1,4 +1,4 @@
-"""One law that the mixing methods share, each with its own matrix, and how true each one is.
+"""One law behind several mixers, each with its own matrix, and how true each one is.
 
 Within a round the losses fall linearly in the shares,
 
@@ -6,8 +6,9 @@ Within a round the losses fall linearly in the shares,
 
 and a method is a choice of A at step t: data mixing laws take the slope of a static exponential,
 Skill-It a graph times the losses, DoReMi the excess losses on the diagonal, DoGE products of
-gradients, Aioli what it measures. How far a choice is from the truth, the falls that really come
-of training on each source alone, says whether its method can be right.
+gradients, Aioli what it measures. The mixers of those names take their matrices and their update
+from here. How far a choice is from the truth, the falls that really come of training on each source
+alone, says whether its method can be right.
 
 References: Chen et al., "Aioli: A Unified Optimization Framework for Language Model Data Mixing",
 arXiv 2411.05735, 2024 (linear mixing optimisation; similarity of matrices).
@@ -26,19 +27,10 @@ Matrix = Float[np.ndarray, "targets sources"]
 NOTHING = 1e-300
 
 
-def forecast(
-    losses: Float[np.ndarray, "targets"], matrix: Matrix, shares: Float[np.ndarray, "n sources"]
-) -> Float[np.ndarray, "n targets"]:
-    """Losses after a round on each of several mixtures."""
-    return losses - shares @ matrix.T
-
-
 def measured(
-    losses: Float[np.ndarray, "targets"],
-    mixtures: Float[np.ndarray, "n sources"],
-    after: Float[np.ndarray, "n targets"],
+    mixtures: Float[np.ndarray, "n sources"], falls: Float[np.ndarray, "n targets"]
 ) -> Matrix:
-    """The matrix that fits best what rounds on several mixtures, all from one start, gave.
+    """The matrix that fits best how far the losses fell in rounds on several mixtures.
 
     With each source alone these are finite differences; with smoothed ones a linear system.
     """
@@ -47,7 +39,7 @@ def measured(
             f"{len(mixtures)} mixtures do not tell {mixtures.shape[1]} sources apart: try each "
             "source mostly alone."
         )
-    return np.linalg.lstsq(mixtures, losses - after, rcond=None)[0].T
+    return np.linalg.lstsq(mixtures, falls, rcond=None)[0].T
 
 
 def mixing_law(
@@ -81,9 +73,14 @@ def doge(gradient: Matrix) -> Matrix:
 
 def next_shares(shares: Shares, matrix: Matrix, eta: float) -> Shares:
     """The update that all these methods share: `p_j ~ p_j exp(eta sum_i A_ij)`."""
-    push = eta * matrix.sum(axis=0)
-    moved = shares * np.exp(push - push.max())
-    return moved / moved.sum()
+    with np.errstate(divide="ignore"):
+        return softmax(np.log(shares) + eta * matrix.sum(axis=0))
+
+
+def softmax(scores: Float[np.ndarray, "sources"]) -> Shares:
+    """exp, normalised."""
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Outcome, Points, Shares, Study, Trial
 from cuvee.mix.boosted import Boosting
-from cuvee.mix.ridge import Fitted, Predict, line, process
+from cuvee.mix.ridge import Fitted, Predict, line, process, ridge
 from cuvee.mix.search import lowest, minimise
 
 DESIGN_SEED = 7
@@ -41,7 +41,8 @@ class Mde:
 
     Fails when: a mixed run learns what no expert does, as from what sources have in common, or
     forgets it; experts repeat a small source; the trainer gives no log-probabilities and there
-    is no prior. No spread of the shares is stated.
+    is no prior; runs differ in tokens or size of the model: neither is looked at, beyond taking
+    the longest run of each source as its expert. No spread of the shares is stated.
 
     References: Belenki, Agarwal, Shi and Toutanova, "Optimizing Pre-Training Data Mixtures with
     Mixtures of Data Expert Models", arXiv 2502.15950, 2025.
@@ -250,7 +251,7 @@ def _corrected(
 def _trees(rows: np.ndarray, y: np.ndarray, free: np.ndarray) -> Predict:
     """A line in the target's own forecast, and boosted trees on what it leaves: a few runs
     cannot teach trees that line."""
-    own = line(rows[:, free], y, free[free])
+    own = ridge(rows[:, free], y, free[free])
     boosting = Boosting(rate=0.05, rounds=200, leaf=2)
-    rest = boosting(rows, y - own.predict(rows[:, free]), default_rng(DESIGN_SEED))
-    return lambda points: own.predict(points[:, free]) + rest(points)
+    rest = boosting(rows, y - own(rows[:, free]), default_rng(DESIGN_SEED))
+    return lambda points: own(points[:, free]) + rest(points)

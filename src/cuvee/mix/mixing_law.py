@@ -9,6 +9,7 @@ from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Points, Study, Trial
 from cuvee.core.fitting import Curve, Noise, Prior
+from cuvee.core.projection import Basis, positive, project
 from cuvee.mix.law import Fitted, counted, decide, design, documents, learn, require
 from cuvee.mix.nested import Nested, at_scale
 
@@ -24,13 +25,15 @@ class MixingLaw:
     M4 is the law that its authors chose: `L = c + k exp(sum_j t_j r_j)`; M1 is `c + sum_j k_j
     exp(t_j r_j)`, M2 `c + k sum_j exp(t_j r_j)`, M3 `c + k exp(prod_j t_j r_j)`. `implicit` is for
     targets of unknown make-up: `sum_i s_i (c_i + k_i exp(sum_j t_ij r_j))` over domains i that
-    nobody named. Runs of several token counts or sizes are first carried to the scale asked for,
-    mixture by mixture: a step law over tokens, then a size law over parameters.
+    nobody named. As the s_i, c_i and k_i cannot be told apart, that is one floor plus a few
+    exponentials, fitted directly; it is not the released program, which boosts (AdaBoost) 30 small
+    networks of exponentials. Runs of several token counts or sizes are first carried to the scale
+    asked for, mixture by mixture: a step law over tokens, then a size law over parameters.
 
     Args:
         form: One of the five.
         domains: Of the implicit form.
-        trials: Proxy runs to ask for.
+        trials: Proxy runs to ask for; at least one more than there are sources.
         delta: Residuals beyond it count by their size, not their square; in the losses' unit.
         draws: Laws that could as well be true; 0: the spread is not measured.
 
@@ -55,7 +58,7 @@ class MixingLaw:
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """Spread-out mixtures, in one round."""
-        return design(study, self.trials)
+        return design(study, self.trials, len(study.problem.sources) + 1)
 
     def fit(self, study: Study, *, rng: Generator) -> Nested:
         """The law, fitted to every trial of the study, at every scale that is asked for."""
@@ -134,6 +137,10 @@ class MixForm:
             columns[j, :, widths + j] = shares[:, j]
         return columns
 
+    def _heights(self) -> int:
+        """Parameters that are logarithms of a k."""
+        return {"M1": self.sources, "M2": 1, "M3": 1}.get(self.kind, 0)
+
     def curve(self, points: Points) -> Curve:
         """As in the class."""
         columns = self.columns(points)
@@ -151,7 +158,8 @@ class MixForm:
         return curve
 
     def starts(self, points: Points, losses: np.ndarray) -> np.ndarray:
-        """For each of several floors, the exponents that fit the logarithms above it."""
+        """For each of several floors, the exponents that fit the logarithms above it; first, the
+        best of these by variable projection."""
         columns, lowest = self.columns(points), np.nanmin(losses, axis=1)
         center = self._center(losses)
         found = np.tile(center, (len(GRID), 1, 1))
@@ -168,7 +176,35 @@ class MixForm:
                 a = np.vstack([columns[0][there], ridge])
                 b = np.r_[above, ridge @ center[t, 1:]]
                 found[g, t, 1:] = np.linalg.lstsq(a, b, rcond=None)[0]
-        return found
+        return np.concatenate([self._projected(points, losses, found)[None], found])
+
+    def _projected(self, points: Points, losses: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """From several exponents to the best ones, c and all k being known for any exponents."""
+        prior, at = self.prior(points, losses), 1 + self._heights()
+        shapes, coefficients = project(
+            self.basis(points), starts[..., at:].transpose(1, 0, 2), losses, np.ones_like(losses),
+            prior=Prior(prior.center[:, at:], prior.precision[at:]),
+        )  # fmt: skip
+        logs = positive(coefficients)[:, 1:]
+        if at > 1:
+            return np.hstack([coefficients[:, :1], logs, shapes])
+        raised = shapes.reshape(len(losses), self.parts, -1) + logs[..., None]
+        return np.hstack([coefficients[:, :1], raised.reshape(shapes.shape)])
+
+    def basis(self, points: Points) -> Basis:
+        """What the losses are linear in: 1, and every exponential without its k."""
+        columns = self.columns(points)[..., self._heights() :].transpose(1, 0, 2)
+
+        def basis(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            grown = np.exp(np.minimum(np.einsum("nps,fs->fnp", columns, shapes), 50))
+            slopes = grown[..., None] * columns
+            if self.kind == "M2":
+                grown, slopes = grown.sum(axis=2, keepdims=True), slopes.sum(axis=2, keepdims=True)
+            one = np.ones((*grown.shape[:2], 1))
+            none = np.zeros_like(slopes[:, :, :1])
+            return np.concatenate([one, grown], axis=2), np.concatenate([none, slopes], axis=2)
+
+        return basis
 
     def prior(self, points: Points, losses: np.ndarray) -> Prior:
         """Wide: a floor somewhere below the losses, exponents of the size that losses have."""

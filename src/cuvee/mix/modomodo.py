@@ -33,7 +33,8 @@ class Modomodo:
         draws: Resamples behind a forecast's spread.
 
     Fails when: the outcome is far from quadratic, as losses are near shares of 0; sources are so
-    many that a number for each pair cannot be paid for.
+    many that a number for each pair cannot be paid for; old runs differ in tokens or size of the
+    model: the surface knows shares alone, and takes them all for runs of one scale.
 
     References: Liang et al., "MoDoMoDo: Multi-Domain Data Mixtures for Multimodal LLM
     Reinforcement Learning", arXiv 2505.24871, 2025; Scheffé, "Experiments with mixtures", J. R.

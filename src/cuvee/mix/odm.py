@@ -20,7 +20,7 @@ class Odm:
     averaged with weight `smoothing` on the past, and turned into a policy by Exp3:
     `(1 - K e_t) softmax(e_{t-1} R) + e_t`, `e_t = min(1/K, sqrt(ln K / (K t)))`. The released code
     averages `exp(loss)` without that division and is linear: `(1 - K e_t) R / sum R + e_t`. The
-    answer is the mean policy after the warm-up; it does not look at the target.
+    answer is the mean policy played after the warm-up; it does not look at the target.
 
     Args:
         steps: Of the chain.
@@ -53,6 +53,11 @@ class Odm:
             raise CuveeError(
                 "odm: steps and plays must be at least 1, warmup and smoothing in 0 to below 1."
             )
+        if self.warmup * self.steps > self.steps - 1:
+            raise CuveeError(
+                f"odm: a warmup of {self.warmup:g} leaves none of {self.steps} steps to the "
+                "bandit: lower it, or ask for more steps."
+            )
 
     def propose(self, study: Study, *, rng: Generator) -> tuple[Trial, ...]:
         """The next step of the chain."""
@@ -64,17 +69,16 @@ class Odm:
 
     def _search(self, problem: Problem, ask: online.Ask) -> Shares:
         own, tokens = problem.own(), online.step_tokens(problem, self.steps)
-        policy = natural = problem.fit(problem.available)
+        natural = problem.fit(problem.available)
         reward, policies, trial = np.zeros(len(own)), [], None
         for step in range(self.steps):
+            policy = natural
+            if step >= self.warmup * self.steps:
+                policies.append(policy := problem.fit(self.policy(reward, step)))
             count = online.played(policy, self.plays, online.step_rng(step))
             (leg,) = ask(Trial(count / self.plays, tokens, after=trial))
             trial = leg.trial
             reward = self.rewards(reward, leg.losses[own], count, policy)
-            if step < self.warmup * self.steps:
-                policy = natural
-            else:
-                policies.append(policy := problem.fit(self.policy(reward, step + 1)))
         return online.average(policies)
 
     def rewards(
@@ -97,8 +101,10 @@ class Odm:
         return np.where(count > 0, new, reward)
 
     def policy(self, reward: Float[np.ndarray, "sources"], step: int) -> Shares:
-        """What to play next."""
+        """What to play after so many steps; equal shares before the first."""
+        if not reward.any():
+            return np.full(len(reward), 1 / len(reward))
         if self.variant == "paper":
             return online.exp3(reward, step)
-        least = online.exploration(step, len(reward))
+        least = online.exploration(max(step, 1), len(reward))
         return (1 - len(reward) * least) * reward / max(reward.sum(), online.TINY) + least

@@ -13,10 +13,13 @@ from jaxtyping import Float, Int
 from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Outcome, Problem, Shares, Study, Trial
+from cuvee.mix.linear_mixing import doge, softmax
 
 DESIGN_SEED = 1
 """Of everything that a mixer draws: a replay must meet the same trials again."""
 TINY = 1e-12
+PROBE = 0.25
+"""Length of a short run that stands in for a gradient, in steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,18 +116,6 @@ def wanted(problem: Problem, losses: Float[np.ndarray, "targets"]) -> Float[np.n
     return worst
 
 
-def moved(shares: Shares, push: Float[np.ndarray, "sources"]) -> Shares:
-    """Exponentiated gradient: shares times exp(push), normalised."""
-    with np.errstate(divide="ignore"):
-        return softmax(np.log(shares) + push)
-
-
-def softmax(scores: Float[np.ndarray, "sources"]) -> Shares:
-    """exp, normalised."""
-    powers = np.exp(scores - scores.max())
-    return powers / powers.sum()
-
-
 def average(shares: Sequence[Shares]) -> Shares:
     """The mean over the steps of a schedule."""
     return np.mean(shares, axis=0)
@@ -163,7 +154,7 @@ def pulls(
     that continue the leg; those of `sources` only, the other columns are 0.
     """
     if leg.outcome.gradient is not None:
-        return -leg.outcome.gradient
+        return doge(leg.outcome.gradient)
     probes = ask(*(Trial(np.eye(count)[j], tokens, after=leg.trial) for j in sources))
     found = np.zeros((len(leg.losses), count))
     for j, probe in zip(sources, probes):

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
 
-from cuvee.core import CuveeError, Estimate, Problem, Study, Trial
+from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
+from cuvee.core.mixture import nearest
 from cuvee.mix.boosted import Boosting, Fit, Predict, Regression, enough, objective, regress
 
 STRENGTHS = np.logspace(-1, np.log10(5), 15)
@@ -16,8 +17,6 @@ USAGE = 15
 LEAST = 2e-4
 """Shares below this are none."""
 OVERSAMPLE = 100
-PROJECTED = 2000
-"""Simulated mixtures moved into limits that no draw obeys by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +24,12 @@ class Regmix:
     """Runs random mixtures, regresses loss on shares, averages the best of many simulated ones.
 
     Mixtures are drawn around the natural shares, tempered: each from a Dirichlet distribution of
-    one of 15 strengths, none with more than 15 times a source's natural share. The answer is the
-    mean of the `top` mixtures with the lowest prediction among those simulated from
-    Dirichlet(natural shares). No spread of the shares is stated; forecasts miss as runs did that
-    were left out of the fit. Where runs differ in tokens or size of the model, both are features.
+    one of 15 strengths, none with more than 15 times a source's natural share, unless the limits
+    leave no other. The answer is the mean of the `top` mixtures with the lowest prediction among
+    those simulated from Dirichlet(natural shares); the paper has no limits, so draws that break
+    one are moved to the nearest mixture that does not. No spread of the shares is stated;
+    forecasts miss as runs did that were left out of the fit. Where runs differ in tokens or size
+    of the model, both are features.
 
     Args:
         trials: Proxy runs; 512 in the paper.
@@ -88,7 +89,7 @@ class Regmix:
         self._enough(study)
         problem = study.problem
         law = objective(study, self._regressor(), rng=rng)
-        options = simulate(problem, self.simulated, self.top, rng)
+        options = simulate(problem, self.simulated, rng)
         best = np.argsort(law(options), kind="stable")[: self.top]
         return Estimate(problem.fit(options[best].mean(axis=0))[None], "share", "none")
 
@@ -115,7 +116,8 @@ def mixtures(
     """RegMix's design: far more draws than wanted, without copies, and some of them.
 
     Args:
-        problem: Whose natural shares they scatter around; all obey its limits.
+        problem: Whose natural shares they scatter around; all obey its limits, and the bound on
+            usage as far as those allow.
         count: Mixtures wanted.
         rng: Of the draws.
         temper: Exponent of the natural shares.
@@ -124,14 +126,23 @@ def mixtures(
     prior = natural**temper / (natural**temper).sum()
     strength = rng.choice(STRENGTHS, size=OVERSAMPLE * count)
     draws = dirichlet(strength[:, None] * prior, rng)
-    kept = draws[(draws <= np.minimum(USAGE * natural, 1)).all(axis=1)]
+    most = np.minimum(USAGE * natural, 1)
+    kept = draws[(draws <= most).all(axis=1)]
     kept = np.where(kept < LEAST, 0, kept)
     kept = np.round(kept / kept.sum(axis=1, keepdims=True) / LEAST) * LEAST
     kept = np.unique(kept, axis=0)
-    if len(kept) < count:  # nearly all broke the bound on usage: the limits still hold below
+    if len(kept) < count:  # nearly all broke the bound on usage: some are moved within it below
         kept = np.vstack([kept, draws[: count - len(kept)]])
     chosen = kept[rng.choice(len(kept), size=count, replace=False)]
-    return np.array([problem.fit(w) for w in chosen])
+    return np.array([_bounded(problem, w, most) for w in chosen])
+
+
+def _bounded(problem: Problem, shares: Shares, most: Shares) -> Shares:
+    """The nearest mixture within limits and bound, or within the limits if none obeys both."""
+    high = np.maximum(problem.low, np.minimum(problem.high, most))
+    if high.sum() < 1:
+        return problem.fit(shares)
+    return nearest(shares, problem.low, high)
 
 
 def dirichlet(
@@ -144,18 +155,18 @@ def dirichlet(
     return parts / parts.sum(axis=1, keepdims=True)
 
 
-def simulate(
-    problem: Problem, count: int, wanted: int, rng: Generator
-) -> Float[np.ndarray, "points sources"]:
-    """Draws from Dirichlet(natural shares) that the limits allow, as many as there are of `count`.
-
-    If those are fewer than are `wanted`, draws moved to the nearest allowed mixture join them.
-    """
+def simulate(problem: Problem, count: int, rng: Generator) -> Float[np.ndarray, "count sources"]:
+    """Draws from Dirichlet(natural shares), moved within the limits where they break one."""
     natural = problem.available / problem.available.sum()
-    draws = dirichlet(np.broadcast_to(natural, (count, len(natural))), rng)
+    return allowed(problem, dirichlet(np.broadcast_to(natural, (count, len(natural))), rng))
+
+
+def allowed(
+    problem: Problem, draws: Float[np.ndarray, "n sources"]
+) -> Float[np.ndarray, "n sources"]:
+    """The draws; those that break a limit are moved to the nearest mixture that does not."""
     slack = 1e-12
-    allowed = ((draws >= problem.low - slack) & (draws <= problem.high + slack)).all(axis=1)
-    if allowed.sum() >= wanted:
-        return draws[allowed]
-    moved = [problem.fit(w) for w in draws[~allowed][: max(PROJECTED, wanted)]]
-    return np.vstack([draws[allowed], *moved])
+    out = ((draws < problem.low - slack) | (draws > problem.high + slack)).any(axis=1)
+    found = draws.copy()
+    found[out] = [problem.fit(w) for w in draws[out]] if out.any() else draws[out]
+    return found

@@ -15,13 +15,19 @@ WIDE = 1e4
 """Prior variance of what is not penalised, in units of the variance of the losses."""
 
 
+ALONE = 32
+"""Up to so many runs each is left out by itself, beyond that in `FOLDS` parts."""
+FOLDS = 10
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """A regression.
 
     Args:
         predict: Its forecast for rows of features.
-        misses: Of each run, its loss less what the fit without that run says.
+        misses: Of each run, its loss less what a fit without that run says, whose settings were
+            chosen without it, too.
     """
 
     predict: Predict
@@ -42,17 +48,7 @@ def line(
         free: Features that are not penalised; neither is the constant.
         penalties: To choose from.
     """
-    center, scale = x.mean(axis=0), _spread(x)
-    design = np.c_[np.ones(len(x)), (x - center) / scale]
-    penalised = np.r_[0.0, ~free] * len(x)
-    tried = []
-    for penalty in penalties:
-        solve = np.linalg.pinv(design.T @ design + np.diag(penalty * penalised)) @ design.T
-        fitted = design @ (solve @ y)
-        misses = (y - fitted) / np.maximum(1 - np.diag(design @ solve), 1e-3)
-        tried.append((float(misses @ misses), solve @ y, misses))
-    _, slopes, misses = min(tried, key=lambda t: t[0])
-    return Fitted(lambda p: slopes[0] + (p - center) / scale @ slopes[1:], misses)
+    return _judged(lambda a, b: ridge(a, b, free, penalties), x, y)
 
 
 def process(
@@ -64,6 +60,41 @@ def process(
 
     Length scale and noise are those whose forecasts of left-out runs are best.
     """
+    return _judged(lambda a, b: _gaussian(a, b, free), x, y)
+
+
+def _judged(
+    fit: Callable[[np.ndarray, np.ndarray], Predict], x: np.ndarray, y: np.ndarray
+) -> Fitted:
+    """A fit to all runs, and nested: settings are chosen anew without the runs that judge."""
+    fold = np.arange(len(y)) % (len(y) if len(y) <= ALONE else FOLDS)
+    misses = np.empty(len(y))
+    for i in np.unique(fold):
+        away = fold == i
+        misses[away] = y[away] - fit(x[~away], y[~away])(x[away])
+    return Fitted(fit(x, y), misses)
+
+
+def ridge(
+    x: Float[np.ndarray, "runs features"],
+    y: Float[np.ndarray, "runs"],
+    free: Bool[np.ndarray, "features"],
+    penalties: tuple[float, ...] = PENALTIES,
+) -> Predict:
+    """As `line`, without its misses."""
+    center, scale = x.mean(axis=0), _spread(x)
+    design = np.c_[np.ones(len(x)), (x - center) / scale]
+    penalised = np.r_[0.0, ~free] * len(x)
+    tried = []
+    for penalty in penalties:
+        solve = np.linalg.pinv(design.T @ design + np.diag(penalty * penalised)) @ design.T
+        misses = (y - design @ (solve @ y)) / np.maximum(1 - np.diag(design @ solve), 1e-3)
+        tried.append((float(misses @ misses), solve @ y))
+    slopes = min(tried, key=lambda t: t[0])[1]
+    return lambda p: slopes[0] + (p - center) / scale @ slopes[1:]
+
+
+def _gaussian(x: np.ndarray, y: np.ndarray, free: np.ndarray) -> Predict:
     center, scale = x.mean(axis=0), _spread(x)
     middle, unit = y.mean(), max(y.std(), 1e-12)
 
@@ -73,17 +104,14 @@ def process(
 
     rows, values, tried = (x - center) / scale, (y - middle) / unit, []
     for length in LENGTHS:
-        shape = kernel(rows, rows, length)
+        sizes, ways = np.linalg.eigh(kernel(rows, rows, length))
         for noise in PENALTIES:
-            inverse = np.linalg.pinv(shape + noise * np.eye(len(x)), hermitian=True)
-            weights = inverse @ values
-            misses = weights / np.maximum(np.diag(inverse), 1e-12)
-            tried.append((float(misses @ misses), length, weights, misses))
-    _, length, weights, misses = min(tried, key=lambda t: t[0])
-    return Fitted(
-        lambda p: middle + unit * kernel((p - center) / scale, rows, length) @ weights,
-        unit * misses,
-    )
+            shrunk = ways / (np.maximum(sizes, 0) + noise)
+            weights = shrunk @ (ways.T @ values)
+            misses = weights / np.maximum((shrunk * ways).sum(axis=1), 1e-12)
+            tried.append((float(misses @ misses), length, weights))
+    _, length, weights = min(tried, key=lambda t: t[0])
+    return lambda p: middle + unit * kernel((p - center) / scale, rows, length) @ weights
 
 
 def _spread(x: np.ndarray) -> np.ndarray:

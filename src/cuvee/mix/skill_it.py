@@ -8,6 +8,8 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
 from cuvee.mix import online
+from cuvee.mix.linear_mixing import next_shares
+from cuvee.mix.linear_mixing import skill_it as matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ class SkillIt:
         (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens))
         ends = ask(*(Trial(row, short * tokens, after=leg.trial) for row in np.eye(k)))
         edges = skills(leg.losses, np.array([end.losses for end in ends]))
-        past, schedule = [leg.losses], []
+        past, schedule, equal = [leg.losses], [], np.full(k, 1 / k)
+        eta = self.eta * float((problem.objective.weights > 0).sum())
         for _ in range(self.steps - 1):
             need = np.sum(past[-self.window :], axis=0) * online.wanted(problem, leg.losses)
-            counted = (problem.objective.weights > 0).sum()
-            schedule.append(problem.fit(online.softmax(self.eta * counted * (need @ edges))))
+            schedule.append(problem.fit(next_shares(equal, matrix(edges, need), eta)))
             (leg,) = ask(Trial(schedule[-1], tokens, after=leg.trial))
             past.append(leg.losses)
         return online.average(schedule)

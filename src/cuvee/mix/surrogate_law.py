@@ -6,7 +6,7 @@ stated errors must be widened.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,8 +14,8 @@ from numpy.random import Generator, default_rng
 from scipy.optimize import minimize
 
 from cuvee.core import CuveeError, Estimate, Points, Study
-from cuvee.mix.gaussian import Posterior, Sheet, condition, maximise
-from cuvee.mix.surrogate_inputs import Frame, Place, Prior, frame, look, remembered
+from cuvee.mix.gaussian import Posterior, Sheet, condition, doubts, maximise
+from cuvee.mix.surrogate_inputs import TRACE, Frame, Place, Prior, frame, look, remembered
 
 FEWEST = 3
 MOST = 2000
@@ -28,6 +28,8 @@ AMPLE = 128
 """Runs from which on a target has that much leeway; with fewer it has less."""
 ALONE = 24
 """Runs below which every target keeps the parameters of all."""
+WORLDS = 20
+"""Sets of parameters that predictions are drawn from."""
 CAUTION = 20.0
 """Runs' worth of belief that a target's stated errors are as right as those of all targets."""
 SEED = 1
@@ -55,6 +57,7 @@ class SurrogateForecast:
         draws: Number of draws of `predict`.
         unit: Of the losses.
         seed: Of the draws.
+        doubt: What else the parameters could be: to be added to those of every target.
     """
 
     prior: Prior | None
@@ -71,6 +74,16 @@ class SurrogateForecast:
     draws: int
     unit: str
     seed: int
+    doubt: Float[np.ndarray, "worlds parameters"]
+
+    def skill(self) -> float:
+        """Log density of each run's losses in the law fitted to the others, a mean over targets."""
+        found = []
+        for t, (process, rows) in enumerate(zip(self.processes, self.known.T)):
+            error, stated = process.left_out(self.alike[rows])
+            unit = np.log(self.frame.unit[t])
+            found.append(-np.sum(0.5 * error**2 / stated + 0.5 * np.log(stated) + unit))
+        return float(np.mean(found))
 
     def look(self, points: Points) -> Place:
         """The free forecast at some points: ask once, use often."""
@@ -115,7 +128,7 @@ class SurrogateForecast:
             texts = self.resamples[t].shape[1] if other_text else 0
             moved = self.resamples[t][:, np.arange(count) % texts] if texts else 0.0
             drawn[t] = self.processes[t].draw(count, rng, moved / self.widen[t])
-        scale = np.sqrt(self.freedom / rng.chisquare(self.freedom, count))  # Student's t
+        scale = self._scale(count, rng)
 
         def at(place: Place) -> Float[np.ndarray, "points draws targets"]:
             mean = self.expected(place)
@@ -127,6 +140,10 @@ class SurrogateForecast:
             return values
 
         return at
+
+    def _scale(self, count: int, rng: Generator) -> Float[np.ndarray, "draws"]:
+        """What makes normal draws those of Student's t."""
+        return np.sqrt(self.freedom / rng.chisquare(self.freedom, count))
 
     def echoes(
         self, place: Place, count: int, rng: Generator
@@ -152,21 +169,48 @@ class SurrogateForecast:
         return self._drawn(points, noisy=False)
 
     def _drawn(self, points: Points, noisy: bool) -> Estimate:
+        """Draws from all worlds that the parameters allow, around the forecast of the likeliest."""
         rng, place = default_rng(self.seed), self.look(points)
-        values = self.functions(self.draws, rng)(place).transpose(1, 0, 2)
-        if noisy:
-            values += self.noise(place) * rng.standard_normal(values.shape)
-        return Estimate(values, self.unit, "posterior", center=self.expected(place))
+        mean = self.expected(place)
+        values = np.repeat(mean[None], self.draws, axis=0)
+        scale = self._scale(self.draws, rng)[:, None]
+        for t, process in enumerate(self.processes):
+            inputs = self.frame.inputs(place, t)
+            likeliest = process.mean(inputs)
+            profile = _profile(self.slant, self.evenness, place, likeliest)
+            for world, part in zip(
+                self.doubt, np.array_split(np.arange(self.draws), len(self.doubt))
+            ):
+                other = condition(process.theta + world, process.sheet) if world.any() else process
+                apart = other.draw(len(part), rng)(inputs).T - likeliest
+                if noisy:
+                    noise = np.exp(other.theta[-1]) * np.sqrt(profile)
+                    apart += noise * rng.standard_normal(apart.shape)
+                values[part, :, t] += apart * scale[part] * self.frame.unit[t] * self.widen[t]
+        return Estimate(values, self.unit, "posterior", center=mean)
 
 
 def learn(study: Study, draws: int, *, rng: Generator) -> SurrogateForecast:
     """Fit the law to every run of a study.
 
+    A free forecast that contradicts the runs is not used: the law around it and the law without
+    must each forecast the runs that they leave out, and the better one is kept.
+
     Raises:
         CuveeError: Too few runs, or a target without any.
     """
+    _check(study)
+    seed = int(rng.integers(2**31))
+    alone = replace(study, prior=None)
+    if study.prior is None:
+        return _learned(alone, draws, seed)
+    helped, unaided = _learned(study, draws, seed), _learned(alone, draws, seed)
+    return helped if helped.skill() >= unaided.skill() else unaided
+
+
+def _learned(study: Study, draws: int, seed: int) -> SurrogateForecast:
+    """The law with the study's free forecast, or without one if it has none."""
     points, losses = study.points, study.losses
-    _check(study, losses)
     keep = np.sort(default_rng(SEED).permutation(len(points))[:MOST])
     points, losses = points[keep], losses[keep]
     prior = None if study.prior is None else remembered(study.prior)
@@ -179,7 +223,7 @@ def learn(study: Study, draws: int, *, rng: Generator) -> SurrogateForecast:
         Sheet(view.inputs(place[rows], t), rest[rows, [t]][:, None], np.ones(rows.sum()))
         for t, rows in enumerate(known.T)
     ]
-    thetas = _parameters(view, sheets, known)
+    thetas, doubt = _parameters(view, sheets, known)
     processes = [condition(theta, sheet) for theta, sheet in zip(thetas, sheets)]
     # Runs of one mixture, such as the checkpoints of a run, say little that is new of its others.
     alike = np.unique(points.shares.round(6), axis=0, return_inverse=True)[1].ravel()
@@ -194,7 +238,7 @@ def learn(study: Study, draws: int, *, rng: Generator) -> SurrogateForecast:
         _widen(processes, known, alike), float(max(alike.max() - 1, 3)),
         _resamples(study, view, keep, known), known, alike,
         draws, study.outcomes[0].losses.unit,
-        int(rng.integers(2**31)),
+        seed, doubt,
     )  # fmt: skip
 
 
@@ -210,26 +254,36 @@ def _resamples(
     return tuple(moved[rows, :, t] for t, rows in enumerate(known.T))
 
 
-def _check(study: Study, losses: np.ndarray) -> None:
-    fewest = np.isfinite(losses).sum(axis=0).min() if len(losses) else 0
+def _check(study: Study) -> None:
+    """Enough different mixtures, unless there is only one to choose from."""
+    found = study.points.shares.round(6)
+    if (study.problem.high - study.problem.low).max() < TRACE:
+        found = np.arange(len(found))[:, None]
+    fewest = min(len(np.unique(found[rows], axis=0)) for rows in np.isfinite(study.losses).T)
     if fewest < FEWEST:
         raise CuveeError(
-            f"surrogate needs at least {FEWEST} runs with a loss on every target, got {fewest}: "
-            f"run what it proposes, or add runs."
+            f"surrogate needs at least {FEWEST} runs of different mixtures with a loss on every "
+            f"target, got {fewest}: run what it proposes, or add runs."
         )
 
 
-def _parameters(view: Frame, sheets: list[Sheet], known: np.ndarray) -> list[np.ndarray]:
-    """Most probable parameters of all targets together, then of each around those."""
+def _parameters(
+    view: Frame, sheets: list[Sheet], known: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Most probable parameters of all targets together, then of each around those; their doubt."""
     pick = default_rng(SEED)
     small = [s[np.sort(pick.permutation(len(s.inputs))[:ENOUGH])] if len(s.inputs) > ENOUGH else s
              for s in sheets]  # fmt: skip
     belief = view.belief()
-    common = maximise(belief, _gathered(view, sheets, known))
+    gathered = _gathered(view, sheets, known)
+    common = maximise(belief, gathered)
+    doubt = np.zeros((1, len(common)))
+    if len(known) < AMPLE:
+        doubt = doubts(common, belief, gathered, WORLDS, default_rng(SEED))
     if len(known) < ALONE:
-        return [common] * len(sheets)
+        return [common] * len(sheets), doubt
     around = belief.at(common, LEEWAY * min(1.0, len(known) / AMPLE))
-    return [maximise(around, [sheet], steps=60) for sheet in small]
+    return [maximise(around, [sheet], steps=60) for sheet in small], doubt
 
 
 def _gathered(view: Frame, sheets: list[Sheet], known: np.ndarray) -> list[Sheet]:

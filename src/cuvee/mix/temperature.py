@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.random import Generator
 
-from cuvee.core import CuveeError, Estimate, Study, Trial
+from cuvee.core import CuveeError, Estimate, Shares, Study, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +34,11 @@ class Temperature:
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """Tempered shares."""
         problem = study.problem
-        relative = problem.available / problem.available.max()
-        return Estimate(problem.fit(relative ** (1 / self.temperature))[None], "share", "exact")
+        shares = problem.fit(tempered(problem.available, self.temperature))
+        return Estimate(shares[None], "share", "exact")
+
+
+def tempered(available: np.ndarray, temperature: float) -> Shares:
+    """Shares proportional to a power of the sources' sizes, whatever the limits."""
+    wish = (available / available.max()) ** (1 / temperature)
+    return wish / wish.sum()

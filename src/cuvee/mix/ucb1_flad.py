@@ -9,18 +9,19 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
 from cuvee.mix import online
-from cuvee.mix.exp3_flad import PROBE, alignment
+from cuvee.mix.exp3_flad import alignment
 
 
 @dataclass(frozen=True, slots=True)
 class Ucb1Flad:
-    """UCB1 over sources; the reward is the cosine of the source's and the target's gradient.
+    """UCB1 over sources; the reward is how well the source's and the target's gradients align.
 
     The first step is on equal shares and gives every source a similarity to start from. Each
     further step trains on a few micro-batches, each of the source with the largest
     `R_j + sqrt(2 ln t / n_j)`, n_j times played among t in all, and moves the R_j of those played
-    towards their new similarities. How similarities come from a trainer's derivatives says
-    `Exp3Flad`. The answer is how often each source was played.
+    towards their new similarities. As in `Exp3Flad` these are cosines where the target is text of
+    the sources, and are divided by the largest projection of the step where it is not (without a
+    trainer's derivatives: of all steps so far). The answer is how often each source was played.
 
     Args:
         steps: Of the chain.
@@ -58,20 +59,18 @@ class Ucb1Flad:
 
     def _search(self, problem: Problem, ask: online.Ask) -> Shares:
         k = len(problem.sources)
-        aside = PROBE * (self.steps * min(self.plays, k) + k)
+        aside = online.PROBE * (self.steps * min(self.plays, k) + k)
         tokens = online.step_tokens(problem, self.steps, aside)
         (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens, gradient="mean"))
-        projected = alignment(problem, ask, leg, PROBE * tokens, np.arange(k))
-        length = max(np.abs(projected).max(), online.TINY)
-        reward, times, schedule = projected / length, np.ones(k), []
+        reward, longest = alignment(problem, ask, leg, tokens, np.arange(k), 0.0)
+        times, schedule = np.ones(k), []
         for _ in range(1, self.steps):
             count = optimistic(reward, times, self.plays)
             schedule.append(problem.fit(count / self.plays))
             (leg,) = ask(Trial(schedule[-1], tokens, after=leg.trial, gradient="mean"))
             arms = np.flatnonzero(count)
-            projected = alignment(problem, ask, leg, PROBE * tokens, arms)
-            length = max(length, np.abs(projected).max())
-            reward[arms] += self.smoothing * (projected[arms] / length - reward[arms])
+            new, longest = alignment(problem, ask, leg, tokens, arms, longest)
+            reward[arms] += self.smoothing * (new - reward)[arms]
             times = times + count
         return online.average(schedule)
 

@@ -2,11 +2,11 @@
 
 from cuvee.report.card import as_card
 from cuvee.report.page import as_html
-from cuvee.report.scores import print_next, print_scores
+from cuvee.report.scores import print_next, print_scores, scores_text
 from cuvee.report.text import as_text, print_answer
 from cuvee.report.versus import comparison_page, comparison_text, print_comparison
 
 __all__ = [
     "as_card", "as_html", "as_text", "comparison_page", "comparison_text", "print_answer",
-    "print_comparison", "print_next", "print_scores",
+    "print_comparison", "print_next", "print_scores", "scores_text",
 ]  # fmt: skip

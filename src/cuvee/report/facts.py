@@ -107,6 +107,7 @@ class Facts:
     versions: Mapping[str, str]
     settings: Mapping[str, Any]
     can_rerun: bool
+    from_runs: bool
 
 
 def visible(text: object) -> str:
@@ -160,6 +161,7 @@ def read(answer: Mapping[str, Any]) -> Facts:
         versions={visible(k): visible(v) for k, v in (answer.get("versions") or {}).items()},
         settings=dict(answer.get("settings") or {}),
         can_rerun=bool(answer.get("can_rerun", True)),
+        from_runs="best_run" in answer or bool((answer.get("settings") or {}).get("runs")),
     )
 
 

@@ -34,9 +34,15 @@ def sentence(facts: Facts) -> str:
     """The question and its answer."""
     loss = numbers.with_spread(facts.objective.loss)
     return (
-        f"To lower {goal(facts)} with {numbers.tokens(facts.tokens)} tokens of training, "
+        f"To lower {goal(facts)}{_budget(facts)}, "
         f"{facts.method} blends {largest(facts)}: predicted {loss} {facts.unit}{compared(facts)}."
     )
+
+
+def _budget(facts: Facts) -> str:
+    if facts.tokens is None:
+        return ""
+    return f" with {numbers.tokens(facts.tokens)} tokens of training"
 
 
 def goal(facts: Facts) -> str:
@@ -101,12 +107,19 @@ def losers(facts: Facts) -> str:
 def spread(facts: Facts) -> str:
     """Where the spread comes from, and what it leaves out."""
     if facts.spread == "none":
-        return "The spread was not measured, and the proxy's own bias is not known either."
+        return (
+            f"The spread was not measured, and the {_source(facts)} own bias is not known either."
+        )
     varies = _VARIES.get(facts.spread, f"is of the kind {facts.spread!r}")
-    bias = "it does not contain the proxy's own bias"
+    bias = f"it does not contain the {_source(facts)} own bias"
     chosen = " The blend's losses allow for its having been chosen on the same documents."
     allowed = chosen if facts.spread == "target documents" else ""
     return f"The spread (±, one standard deviation) {varies}; {bias}.{allowed}"
+
+
+def _source(facts: Facts) -> str:
+    """Whose bias it is: of what stands in for training, or of the law fitted to real runs."""
+    return "law's" if facts.from_runs else "proxy's"
 
 
 def named(name: str) -> str:

@@ -1,5 +1,6 @@
 """Tables of methods side by side: how they forecast runs, and what they reach."""
 
+import io
 from typing import TYPE_CHECKING, Any
 
 from cuvee.report import numbers
@@ -16,6 +17,15 @@ NOTE = (
 )
 
 
+def scores_text(scores: dict[str, Any], width: int = 100) -> str:
+    """What `cuvee score` found, as text."""
+    from rich.console import Console
+
+    file = io.StringIO()
+    print_scores(scores, Console(file=file, width=width, _environ={}))
+    return "\n".join(row.rstrip() for row in file.getvalue().splitlines())
+
+
 def print_scores(scores: dict[str, Any], console: "Console | None" = None) -> None:
     """Print what `cuvee score` found.
 
@@ -26,7 +36,7 @@ def print_scores(scores: dict[str, Any], console: "Console | None" = None) -> No
     from rich.console import Console
 
     console = console or Console()
-    rows = scores["methods"]
+    rows = [row for row in scores["methods"] if "trouble" not in row]
     spread = [row.get("spread") or {} for row in rows]
     several = any("mean_loss" in row["spearman"] for row in rows)
     columns = [
@@ -46,11 +56,14 @@ def print_scores(scores: dict[str, Any], console: "Console | None" = None) -> No
     tests, fitted = scores["tests"], scores["runs"]
     scales = f" at {scores['scales']} scales" if scores["scales"] > 1 else ""
     title = f"Forecasts of {tests} runs{scales}, from {fitted} others"
-    table(console, title, "method", [visible(r["method"]) for r in rows], columns)
+    table(console, title, "method", [visible(r["method"]) for r in rows], columns, 40)
     console.print()
     if scores["verdict"]:
         line(console, scores["verdict"], "bold")
     line(console, NOTE)
+    for row in scores["methods"]:
+        if "trouble" in row:
+            line(console, f"{row['method']} has no row: {row['trouble']}", "yellow")
     if any(scores.get("left_out") or ()):
         fitted, tests = scores["left_out"]
         line(console, f"Left out for lack of a loss: {fitted} runs to fit to, {tests} test runs.",
@@ -74,7 +87,7 @@ def print_next(answer: dict[str, Any], console: "Console | None" = None) -> None
     console = console or Console()
     best, following = answer["best_run"], answer["next_runs"]
     console.print()
-    line(console, f"Best run so far: {visible(best['run'])}, {_fixed(best['objective'])}.")
+    line(console, f"Best run so far: run {visible(best['run'])} with {_fixed(best['objective'])}.")
     if following:
         names = list(best["shares"])
         columns = [

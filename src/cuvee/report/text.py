@@ -123,8 +123,9 @@ def _unmeasured(values: Any) -> str:
 
 
 def table(
-    console: "Console", title: str, head: str, names: Sequence[str], columns: Sequence[Column]
-) -> None:
+    console: "Console", title: str, head: str, names: Sequence[str], columns: Sequence[Column],
+    least: int = LEAST_NAME,
+) -> None:  # fmt: skip
     """A table: names at the left, cut so that the line never breaks; figures at the right."""
     from rich.cells import cell_len
     from rich.table import Table
@@ -132,11 +133,12 @@ def table(
 
     sign = _signs(console)
     columns = [replace(c, title=sign(c.title), cells=[*map(sign, c.cells)]) for c in columns]
+    longest = max([LEAST_NAME, *(cell_len(sign(name)) for name in names)])
     while True:
         taken = [max(map(cell_len, [c.title, *c.cells])) + GAP for c in columns]
         room = console.width - sum(taken)
         most = max(columns, key=lambda c: c.order)
-        if room >= LEAST_NAME or not most.order:
+        if room >= min(least, longest) or not most.order:
             break
         columns.remove(most)
     short = [sign(numbers.middle(sign(name), max(room, 4), cell_len)) for name in names]

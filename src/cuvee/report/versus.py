@@ -25,7 +25,7 @@ def note(said: dict[str, Any]) -> str:
         f"shares on paired draws, + is better; ± and intervals contain {seeds} seed"
         f"{'s' * (seeds != 1)} and the target documents, not the proxy's own bias. Spent: proxy "
         f"tokens that trials trained on, in budgets; {said['spend'] / said['tokens']:.4g} were "
-        "allowed. Worse: targets that lost by more than noise."
+        "allowed. Worse: targets whose 90% interval lies below 0."
     )
 
 
@@ -63,9 +63,11 @@ def print_comparison(said: dict[str, Any], console: "Console | None" = None) -> 
         Column("seconds", [f"{r['seconds']:.1f}" for r in rows], 5, "dim"),
     ]
     table(console, f"Loss after {numbers.tokens(said['tokens'])} tokens, nats per token",
-          "method", [visible(r["method"]) for r in rows], columns)  # fmt: skip
+          "method", [visible(r["method"]) for r in rows], columns, 40)  # fmt: skip
     console.print()
-    line(console, "* beats uniform by more than noise and 0.001, allowing for the number of methods.")
+    line(
+        console, "* beats uniform by more than noise and 0.001, allowing for the number of methods."
+    )
     line(console, note(said))
     for row in said["methods"]:
         if "trouble" in row:

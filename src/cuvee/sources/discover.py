@@ -16,22 +16,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
-from numpy.random import Generator
 
-from cuvee.core.data import Cut, Source, batches
+from cuvee.core.data import Source, batches
 from cuvee.core.errors import CuveeError
 from cuvee.core.files import explained, whole_file
 from cuvee.core.seeds import stream
 from cuvee.core.units import Words
 from cuvee.sources.clusters import kmeans, merged, nearest, pruned
+from cuvee.sources.embed import Embedding, counted, hashed
 from cuvee.sources.part import sample as sample_of
 from cuvee.sources.resolve import open_source
 
-BUCKETS = 1 << 16
-"""Hashed words and pairs of words."""
 SIZE = 64
 """Of a document's vector."""
-PAIR = np.uint64(0x9E3779B97F4A7C15)
 MANY = 1000
 """Clusters, as in the paper, where the sample is large enough for ten documents in each."""
 WORDS_SHOWN = 5
@@ -56,16 +53,14 @@ class Domains:
         words: The most telling words of each domain.
         centers: Clusters.
         domain: Of each cluster.
-        weights: Of each hashed word, by how few documents have it.
-        basis: Directions of the embedding.
+        embedding: Of documents, as the clusters were found in it.
     """
 
     source: Source
     words: tuple[tuple[str, ...], ...]
     centers: Float[np.ndarray, "clusters size"]
     domain: Int[np.ndarray, "clusters"]
-    weights: Float[np.ndarray, "buckets"]
-    basis: Float[np.ndarray, "buckets size"]
+    embedding: Embedding
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,7 +124,7 @@ class Domains:
     def _assign(self, text: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
         labels, tokens = [np.zeros(0, int)], [np.zeros(0, int)]
         for cut in Words().cut(text):
-            vectors = embed(cut, self.weights, self.basis)
+            vectors = self.embedding.points(hashed(cut))
             labels.append(self.domain[nearest(vectors, self.centers)])
             tokens.append(np.diff(cut.offsets))
         return np.concatenate(labels), np.concatenate(tokens)
@@ -195,80 +190,16 @@ def discover(
             f"{domains} domains need as many different documents, got {len(text)} in the sample: "
             f"ask for fewer domains, or give more text."
         )
-    counts = _counts(text)
+    counts = counted(text)
     rng, tokens = stream(seed, "discover"), np.asarray(counts.sum(axis=1), float).ravel()
-    weights, basis = _learn(counts, tokens / tokens.mean(), min(SIZE, len(text)), rng)
-    vectors = _vectors(counts, weights, basis)
+    embedding = Embedding.of(counts, tokens / tokens.mean(), SIZE, rng)
+    vectors = embedding.points(counts)
     wanted = min(MANY, len(text) // 10) if clusters is None else min(clusters, len(text))
     centers, labels = kmeans(vectors, tokens, max(wanted, domains), rng)
     centers, labels = pruned(vectors, tokens, centers, labels, domains)
     domain = merged(centers, np.bincount(labels, tokens, minlength=len(centers)), domains)
     words = _telling(text, domain[labels], int(domain.max()) + 1)
-    return Domains(source, words, centers, domain, weights, basis)
-
-
-def embed(
-    cut: Cut, weights: Float[np.ndarray, "buckets"], basis: Float[np.ndarray, "buckets size"]
-) -> Float[np.ndarray, "documents size"]:
-    """Vectors of length 1 of some documents; of length 0 where no word is known."""
-    return _vectors(_hashed(cut), weights, basis)
-
-
-def _counts(text: pa.LargeStringArray) -> Any:
-    from scipy.sparse import vstack
-
-    return vstack([_hashed(cut) for cut in Words().cut(text)]).tocsr()
-
-
-def _hashed(cut: Cut) -> Any:
-    """How often each hashed word, and each pair of words, stands in each document."""
-    from scipy.sparse import csr_array
-
-    n = len(cut.offsets) - 1
-    row = np.repeat(np.arange(n), np.diff(cut.offsets))
-    same = row[1:] == row[:-1]
-    pairs = (cut.ids[:-1] * PAIR + cut.ids[1:])[same]
-    pairs ^= pairs >> np.uint64(29)
-    columns = np.concatenate([cut.ids, pairs]) % np.uint64(BUCKETS)
-    rows = np.concatenate([row, row[1:][same]])
-    ones = np.ones(len(rows), np.float32)
-    table = csr_array((ones, (rows, columns.astype(np.int32))), shape=(n, BUCKETS))
-    table.sum_duplicates()
-    return table
-
-
-def _learn(
-    counts: Any, heavy: Float[np.ndarray, "documents"], size: int, rng: Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights of the hashed words, and the directions in which documents differ most."""
-    each = np.repeat(heavy, np.diff(counts.indptr))
-    having = np.bincount(counts.indices, each, minlength=BUCKETS)
-    several = np.bincount(counts.indices, minlength=BUCKETS) > 1
-    # Words of one document only say nothing of others.
-    rare = np.log((1 + heavy.sum()) / (1 + having)) + 1
-    weights = np.where(several, rare, 0).astype(np.float32)
-    table = _weighted(counts, weights)
-    table.data *= np.sqrt(each).astype(np.float32)
-    # Halko, Martinsson and Tropp (SIAM Review 53, 2011): a random range, sharpened twice.
-    probe = table @ rng.standard_normal((BUCKETS, size + 10), dtype=np.float32)
-    for _ in range(2):
-        probe = table @ (table.T @ np.linalg.qr(probe)[0])
-    inner = (table.T @ np.linalg.qr(probe)[0]).T
-    return weights, np.ascontiguousarray(np.linalg.svd(inner, full_matrices=False)[2][:size].T)
-
-
-def _weighted(counts: Any, weights: np.ndarray) -> Any:
-    """tf-idf, each document scaled to length 1."""
-    table = counts.copy()
-    table.data = (1 + np.log(table.data)) * weights[table.indices]
-    length = np.sqrt(np.asarray((table * table).sum(axis=1)).ravel())
-    table.data /= np.repeat(np.maximum(length, 1e-12), np.diff(table.indptr)).astype(np.float32)
-    return table
-
-
-def _vectors(counts: Any, weights: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    vectors = _weighted(counts, weights) @ basis
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return Domains(source, words, centers, domain, embedding)
 
 
 def _telling(text: pa.LargeStringArray, labels: np.ndarray, count: int) -> tuple[Any, ...]:

@@ -1,23 +1,21 @@
 """Documents as points: hashed words, tf-idf, truncated singular value decomposition."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
-from zlib import crc32
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
-from numpy.random import default_rng
-from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import svds
+from numpy.random import Generator, default_rng
+from scipy.sparse import csr_array, vstack
 
 from cuvee.core import CuveeError
-from cuvee.core.data import Data, Source
+from cuvee.core.data import Cut, Data, Source
+from cuvee.core.units import Words
 
-WORD = re.compile(r"\w+|[^\w\s]")
 BUCKETS = 1 << 16
+"""Hashed words and pairs of words."""
+PAIR = np.uint64(0x9E3779B97F4A7C15)
 CHARACTERS = 4000
 """Of a document that are looked at: what it is about shows early."""
 LOOK = 20
@@ -35,62 +33,89 @@ class Embedding:
         axes: Directions in which the fitted texts differ most.
 
     References: Deerwester et al., "Indexing by latent semantic analysis", JASIS 41(6), 1990;
-    Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009.
+    Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009; Halko,
+    Martinsson and Tropp, "Finding structure with randomness", SIAM Review 53, 2011.
     """
 
     rarity: Float[np.ndarray, "buckets"]
     axes: Float[np.ndarray, "buckets dims"]
 
     @staticmethod
-    def fit(
-        texts: Sequence[str], dims: int = 64, seed: int = 0, buckets: int = BUCKETS
-    ) -> "Embedding":
-        """Learn weights and directions from texts.
+    def fit(texts: Sequence[str], dims: int = 64, seed: int = 0) -> "Embedding":
+        """Learn weights and directions from texts, all of which count the same.
 
         Args:
             texts: At least one with a word in it.
             dims: Coordinates of a point; fewer if there are fewer texts.
             seed: Of the start of the decomposition.
-            buckets: Slots that words and pairs of words are hashed to.
 
         Raises:
             CuveeError: No text has a word.
         """
-        if dims < 1 or buckets < 2:
-            raise CuveeError(f"an embedding needs dims >= 1 and buckets >= 2, got {dims, buckets}.")
-        counts = hashed(texts, buckets)
-        if not counts.nnz:
+        if not any(text.strip() for text in texts):
             raise CuveeError(f"none of {len(texts)} texts has a word: nothing can be embedded.")
-        seen = np.bincount(counts.indices, minlength=buckets)
-        rarity = np.log((1 + len(texts)) / (1 + seen)) + 1
-        rows = _scaled(counts, rarity)
-        least = min(len(texts), buckets)
-        if dims < least:
-            start = default_rng(seed).standard_normal(least)
-            right = np.asarray(svds(rows, k=dims, v0=start)[2])
-        else:
-            right = np.linalg.svd(rows.toarray(), full_matrices=False)[2]
-        return Embedding(rarity, right.T)
+        counts = counted(pa.array(list(texts), pa.large_string()))
+        return Embedding.of(counts, np.ones(len(texts)), dims, default_rng(seed))
+
+    @staticmethod
+    def of(
+        counts: csr_array, heavy: Float[np.ndarray, "documents"], dims: int, rng: Generator
+    ) -> "Embedding":
+        """As `fit`.
+
+        Args:
+            counts: What `counted` or `hashed` found in the texts.
+            heavy: What each text counts.
+            dims: Coordinates of a point; fewer if there are fewer texts.
+            rng: Of the start of the decomposition.
+        """
+        if dims < 1:
+            raise CuveeError(f"an embedding needs dims >= 1, got {dims}.")
+        each = np.repeat(heavy, np.diff(counts.indptr))
+        having = np.bincount(counts.indices, each, minlength=BUCKETS)
+        # Words of one document only say nothing of others.
+        several = np.bincount(counts.indices, minlength=BUCKETS) > 1
+        rare = np.log((1 + heavy.sum()) / (1 + having)) + 1
+        rarity = np.where(several | (not several.any()), rare, 0).astype(np.float32)
+        table, size = _scaled(counts, rarity), min(dims, len(heavy))
+        table.data *= np.sqrt(each).astype(np.float32)
+        # A random range, sharpened twice.
+        probe = table @ rng.standard_normal((BUCKETS, size + 10), dtype=np.float32)
+        for _ in range(2):
+            probe = table @ (table.T @ np.linalg.qr(probe)[0])
+        inner = (table.T @ np.linalg.qr(probe)[0]).T
+        axes = np.linalg.svd(inner, full_matrices=False)[2][:size].T
+        return Embedding(rarity, np.ascontiguousarray(axes))
 
     def transform(self, texts: Sequence[str]) -> Float[np.ndarray, "texts dims"]:
         """Points of length 1; of a text without a known word, the origin."""
-        points = _scaled(hashed(texts, len(self.rarity)), self.rarity) @ self.axes
-        return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+        return self.points(counted(pa.array(list(texts), pa.large_string())))
+
+    def points(self, counts: csr_array) -> Float[np.ndarray, "texts dims"]:
+        """As `transform`, of what `counted` or `hashed` found."""
+        found = _scaled(counts, self.rarity) @ self.axes
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
-def hashed(texts: Sequence[str], buckets: int = BUCKETS) -> csr_array:
-    """How often words and pairs of neighbouring words fall in each bucket, (texts, buckets)."""
-    columns, ends = [], [0]
-    for text in texts:
-        words = [_number(word) for word in WORD.findall(text.lower())]
-        pairs = [(a * 0x9E3779B1 + b) & 0xFFFFFFFF for a, b in pairwise(words)]
-        slots = np.array(words + pairs, dtype=np.uint64) * np.uint64(0xD6E8FEB86659FD93)
-        columns.append((slots >> np.uint64(32)).astype(np.int64) % buckets)
-        ends.append(ends[-1] + len(slots))
-    flat = np.concatenate(columns) if columns else np.zeros(0, np.int64)
-    counts = csr_array((np.ones(len(flat)), flat, ends), shape=(len(texts), buckets))
-    counts.sum_duplicates()
-    return counts
+def counted(text: pa.LargeStringArray) -> csr_array:
+    """How often each hashed word, and each pair of words, stands in each document."""
+    tables = [hashed(cut) for cut in Words().cut(text)]
+    return csr_array(vstack(tables)) if tables else csr_array((0, BUCKETS), dtype=np.float32)
+
+
+def hashed(cut: Cut) -> csr_array:
+    """As `counted`, of documents that are cut into words."""
+    n = len(cut.offsets) - 1
+    row = np.repeat(np.arange(n), np.diff(cut.offsets))
+    same = row[1:] == row[:-1]
+    pairs = (cut.ids[:-1] * PAIR + cut.ids[1:])[same]
+    pairs ^= pairs >> np.uint64(29)
+    columns = np.concatenate([cut.ids, pairs]) % np.uint64(BUCKETS)
+    rows = np.concatenate([row, row[1:][same]])
+    ones = np.ones(len(rows), np.float32)
+    table = csr_array((ones, (rows, columns.astype(np.int32))), shape=(n, BUCKETS))
+    table.sum_duplicates()
+    return table
 
 
 def embed(data: Data, documents: int = 400, dims: int = 64, seed: int = 0) -> Points:
@@ -116,6 +141,9 @@ def embed(data: Data, documents: int = 400, dims: int = 64, seed: int = 0) -> Po
 
 def sample(source: Source, documents: int, seed: int = 0) -> list[str]:
     """The beginnings of a random choice of documents, each as likely as any other looked at.
+
+    So many documents, however long, and a bounded reading: `cuvee.sources.part.sample` wants bytes,
+    of which a few long documents may take all, and reads the whole source.
 
     Raises:
         CuveeError: The source has no document with text.
@@ -146,14 +174,9 @@ def _shuffled(source: Source, seed: int) -> Iterator[str]:
 
 
 def _scaled(counts: csr_array, rarity: np.ndarray) -> csr_array:
-    """Logarithm of the counts times rarity, rows of length 1."""
-    rows = csr_array(counts, copy=True)
-    rows.data = np.log1p(rows.data) * rarity[rows.indices]
-    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return csr_array(diags_array(1 / np.maximum(length, 1e-12)) @ rows)
-
-
-@lru_cache(maxsize=1 << 18)
-def _number(word: str) -> int:
-    """The same on every machine and in every process, unlike `hash`."""
-    return crc32(word.encode("utf-8", "surrogatepass"))
+    """tf-idf, each document scaled to length 1."""
+    table = counts.copy()
+    table.data = (1 + np.log(table.data)) * rarity[table.indices]
+    length = np.sqrt(np.asarray((table * table).sum(axis=1)).ravel())
+    table.data /= np.repeat(np.maximum(length, 1e-12), np.diff(table.indptr)).astype(np.float32)
+    return table
