@@ -7,7 +7,7 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern
 
-from cuvee.mix.gaussian import JITTER, Belief, Inputs, Sheet, condition, maximise, misfit
+from cuvee.mix.gaussian import JITTER, Belief, Inputs, Sheet, condition, doubt, maximise, misfit
 
 GROUPS = np.array([0, 1, 1, 2])
 THETA = np.array([0.3, -0.4, 0.2, 0.5, -0.1, 0.3, -1.0])
@@ -37,6 +37,20 @@ def test_maximise_ends_where_the_gradient_vanishes():
     theta = maximise(belief, sheets, steps=200)
     assert misfit(theta, belief, sheets)[0] < misfit(belief.mean, belief, sheets)[0]
     assert np.abs(misfit(theta, belief, sheets)[1]).max() < 0.1
+
+
+def test_doubt_is_the_inverse_curvature_and_without_runs_the_prior():
+    rng = np.random.default_rng(8)
+    belief = Belief(np.zeros(7), np.array([1.0, 0.5, 2.0, 1.0, 0.3, 1.0, 1.0]))
+    root = doubt(belief.mean, belief, [])
+    assert np.allclose(root @ root.T, np.diag(belief.sd**2))
+    sheets = [sheet(rng, 40, targets=30)]
+    theta = maximise(belief, sheets, steps=200)
+    root = doubt(theta, belief, sheets)
+    along = root[:, 0] / 5  # a fifth of a standard deviation on an axis lowers by 0.02
+    near = [misfit(theta + side * along, belief, sheets)[0] for side in (-1, 0, 1)]
+    assert np.isclose((near[0] + near[2]) / 2 - near[1], 0.02, rtol=0.2)
+    assert (np.sum(root**2, axis=1) <= belief.sd**2 * (1 + 1e-9)).all()
 
 
 @pytest.mark.parametrize("alike", [np.arange(25), np.arange(25) // 3])

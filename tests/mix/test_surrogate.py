@@ -76,6 +76,64 @@ def test_nine_in_ten_runs_lie_within_their_interval(runs):
     assert 0.84 < np.mean(inside) < 0.96
 
 
+@pytest.mark.parametrize("runs", [8, 16, 48])
+def test_intervals_of_a_single_target_know_what_its_parameters_leave_open(runs):
+    inside, asked = [], problem(targets=("x",), weights=(1.0,))
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        shares, other = mixtures(runs, seed), mixtures(60, seed + 100)
+        losses = law(shares)[:, 2:] + 0.05 * rng.standard_normal((runs, 1))
+        truth = law(other)[:, 2:] + 0.05 * rng.standard_normal((60, 1))
+        forecast = fitted(studied(shares, losses, asked=asked)).predict(Points.at(other, 1e6))
+        low, high = forecast.interval(0.9)
+        inside.append(np.mean((truth >= low) & (truth <= high)))
+    assert 0.83 < np.mean(inside) < 0.97
+
+
+def test_a_free_forecast_that_contradicts_the_runs_is_left_aside():
+    def misleading(trial):
+        return outcome(3 - 2 * np.asarray(trial.shares) @ WORTH[::-1, ::-1].T)
+
+    shares, other = mixtures(16), mixtures(100, seed=1)
+    study = studied(shares, law(shares), prior=misleading)
+    forecast, alone = fitted(study), fitted(studied(shares, law(shares)))
+    assert forecast.prior is None
+    at = Points.at(other, 1e6)
+    assert np.allclose(forecast.mean(at), alone.mean(at))
+    helpful = fitted(studied(shares, law(shares), prior=lambda t: outcome(law(t.shares))))
+    assert helpful.prior is not None
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_no_run_s_mixture_has_a_lower_forecast_than_the_answer(free):
+    def prior(trial):
+        return outcome(law(np.asarray(trial.shares)) + 0.3 * np.sin(5 * trial.shares[0]))
+
+    for seed in range(4):
+        shares = mixtures(12, seed)
+        shares[0] = 0.9, 0.1, 0.0, 0.0
+        study = studied(shares, law(shares), prior=prior if free else None)
+        answer = Surrogate(draws=20).recommend(study, rng=np.random.default_rng(seed)).mean
+        forecast = fitted(study)
+        score = forecast.mean(Points.at(np.vstack([answer, shares]), 1e6)).mean(axis=1)
+        assert score[0] <= score[1:].min() + 1e-9
+
+
+def test_losses_that_are_all_the_same_are_forecast_without_spread():
+    shares = mixtures(8)
+    study = studied(shares, np.full((8, 3), 5.05))
+    forecast = fitted(study).predict(Points.at(mixtures(5, seed=1), 1e6))
+    assert np.allclose(forecast.mean, 5.05) and forecast.sd.max() < 1e-6
+    assert Surrogate().recommend(study, rng=np.random.default_rng(0)).mean.sum() == pytest.approx(1)
+
+
+def test_runs_of_one_mixture_are_not_enough():
+    shares = np.tile(mixtures(1), (8, 1))
+    noisy = law(shares) + 0.01 * np.random.default_rng(0).standard_normal((8, 3))
+    with pytest.raises(CuveeError, match=r"at least 3 runs of different mixtures .* got 1"):
+        fitted(studied(shares, noisy))
+
+
 def test_a_free_forecast_in_another_unit_is_worth_runs():
     def prior(trial):
         return outcome(5 + 3 * law(np.asarray(trial.shares), trial.tokens) ** 1.1)

@@ -28,7 +28,7 @@ def blend(options: argparse.Namespace) -> None:
             raise CuveeError("expected sources as NAME=PATH, or --runs TABLE; see cuvee blend -h.")
         runs.blend_runs(options)
         return
-    if not options.budget:
+    if options.budget is None:
         raise CuveeError("--budget is missing: expected tokens, e.g. 10M or 2e9.")
     for name in ("params", "available", "propose"):
         if getattr(options, name):

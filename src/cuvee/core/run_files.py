@@ -163,9 +163,6 @@ def _table(path: str, rows: Rows, sources: Mapping[str, str], targets: Mapping[s
     check_names(list(targets.values()), "target")
     names = [str(row.get("run", i)) for i, row in enumerate(rows)]
     place = [f"{path}, row {i + 1} (run {name})" for i, name in enumerate(names)]
-    if "run" in rows[0] and len(set(names)) < len(names):
-        twice = next(n for i, n in enumerate(names) if n in names[:i])
-        raise CuveeError(f"{path}: two rows are called run {twice!r}: give each its own name.")
     shares = _shares(rows, sources, place)
     losses = np.array([
         [_number(row[c], f"{where}: {c}", empty=np.nan) for c in targets]
@@ -182,6 +179,10 @@ def _table(path: str, rows: Rows, sources: Mapping[str, str], targets: Mapping[s
         if wrong.any():
             where = place[int(np.argmax(wrong))]
             raise CuveeError(f"{where}: {name} must be above 0 and below 2^63.")
+    keys = [*zip(names, map(str, scale["params"]), map(str, scale["tokens"]), seeds)]
+    if "run" in rows[0] and len(set(keys)) < len(keys):  # checkpoints of one run share its name
+        twice = next(i for i, key in enumerate(keys) if key in keys[:i])
+        raise CuveeError(f"{place[twice]} stands there twice: expected one row a checkpoint.")
     points = Points(shares, scale["tokens"], scale["params"])
     if any(row.get("after") not in (None, "") for row in rows):
         points = _followed(rows, names, points, path)

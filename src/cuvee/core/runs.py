@@ -146,7 +146,7 @@ class Runs:
         """
         if not isinstance(objective, Objective):
             objective = parse_objective(objective, self.targets)
-        if params is not None and not 0 < params < np.inf:
+        if params is not None and (params <= 0 or params == np.inf):
             raise CuveeError(f"params must be a number above 0, got {params}.")
         known = self.points.tokens[np.isfinite(self.points.tokens)]
         tokens = tokens or (float(known.max()) if len(known) else 1.0)

@@ -120,10 +120,11 @@ def maximise(
     return found.x
 
 
-def doubts(
-    theta: np.ndarray, belief: Belief, sheets: Sequence[Sheet], count: int, rng: Generator
-) -> Float[np.ndarray, "count parameters"]:
-    """How far the parameters may lie from the most probable ones: Laplace's approximation.
+def doubt(
+    theta: np.ndarray, belief: Belief, sheets: Sequence[Sheet]
+) -> Float[np.ndarray, "parameters parameters"]:
+    """Root of the covariance of the parameters around the most probable ones, by Laplace's
+    approximation.
 
     The curvature is that of differences of the gradient, nowhere less than the prior's.
     """
@@ -131,13 +132,8 @@ def doubts(
     sides = [(misfit(theta + e, belief, sheets)[1], misfit(theta - e, belief, sheets)[1])
              for e in np.diag(step)]  # fmt: skip
     bend = np.array([(up - down) / (2 * h) for (up, down), h in zip(sides, step)])
-    bend = (bend + bend.T) / 2 * np.outer(belief.sd, belief.sd)
-    size, axes = np.linalg.eigh(bend)
-    return (
-        (rng.standard_normal((count, len(theta))) / np.sqrt(np.maximum(size, 1)))
-        @ axes.T
-        * (belief.sd)
-    )
+    size, axes = np.linalg.eigh((bend + bend.T) / 2 * np.outer(belief.sd, belief.sd))
+    return belief.sd[:, None] * axes / np.sqrt(np.maximum(size, 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,8 @@ class Surrogate:
     """Gaussian processes on the shares, around a free forecast such as the count proxy's.
 
     Each target's loss is the free forecast, corrected by a line that all targets share, plus a
-    Gaussian process; without a free forecast, the process alone. Parameters are learned for all
+    Gaussian process; the process alone without a free forecast, or where that forecasts left-out
+    runs better. Parameters are learned for all
     targets together, noise depends on the mixture, runs at several sizes and token counts inform
     each other, and stated errors are held against the runs' left-out errors. The first runs are
     spread out; each later one is where the knowledge gradient of the objective is largest (or, for
@@ -73,7 +74,7 @@ class Surrogate:
             )
         else:
             law = self.fit(study, rng=fixed)
-            options = hopeful(law, problem, _looked_at(study), fixed)
+            options = hopeful(law, problem, _looked_at(law), fixed)
             place = law.look(problem.points(options))
             count = min(self.batch, self.runs - done)
             rows = place.points.shares[
@@ -88,8 +89,7 @@ class Surrogate:
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """The lowest point of the expected objective, and of functions that could be true."""
         law = self.fit(study, rng=rng)
-        samples = _looked_at(study)
-        return optimum(law, study.problem, samples=samples, draws=self.draws, rng=rng)
+        return optimum(law, study, samples=_looked_at(law), draws=self.draws, rng=rng)
 
     def corrected(self, study: Study, shares: Shares, *, rng: Generator) -> Estimate:
         """The objective to expect of a mixture that was chosen for its low forecast.
@@ -103,7 +103,7 @@ class Surrogate:
             The objective, with its bias by the choice taken out.
         """
         law, problem = self.fit(study, rng=rng), study.problem
-        options = np.vstack([shares, hopeful(law, problem, _looked_at(study), rng)])
+        options = np.vstack([shares, hopeful(law, problem, _looked_at(law), rng)])
         place = law.look(problem.points(options))
         flattery = optimism(law, problem, place, self.draws, rng).mean()
         values = problem.objective.score(law.functions(self.draws, rng)(place[np.array([0])]))[0]
@@ -117,8 +117,8 @@ def _tokens(study: Study, runs: int) -> float:
     return min(problem.per_trial(runs), (problem.spend - study.spent) / left)
 
 
-def _looked_at(study: Study) -> int:
-    return PLENTY if study.prior is None else SOME
+def _looked_at(law: SurrogateForecast) -> int:
+    return PLENTY if law.prior is None else SOME
 
 
 def _likely(study: Study, rng: Generator) -> list[Shares]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
 
-from cuvee.core import Estimate, Problem, Shares
+from cuvee.core import Estimate, Problem, Shares, Study
 from cuvee.mix.search import candidates, downhill
 from cuvee.mix.surrogate_inputs import Place
 from cuvee.mix.surrogate_law import Functions, SurrogateForecast
@@ -15,6 +15,8 @@ Aim = Literal["optimum", "losses"]
 NODES, MASS = np.polynomial.hermite_e.hermegauss(9)
 ROUNDS = 6
 """Of looking closer at where the drawn functions are lowest."""
+STARTS = 16
+"""Mixtures that were run, of those with the lowest forecast, that the search starts from."""
 
 
 def spread_out(
@@ -112,23 +114,24 @@ def hopeful(
 
 
 def optimum(
-    law: SurrogateForecast, problem: Problem, *, samples: int, draws: int, rng: Generator
+    law: SurrogateForecast, study: Study, *, samples: int, draws: int, rng: Generator
 ) -> Estimate:
     """Shares of the lowest expected objective, and of each drawn function's lowest.
 
-    All functions are evaluated at the same points: many mixtures first, then ever nearer to where
-    some function is lowest.
+    All functions are evaluated at the same points: many mixtures and those that were run first,
+    then ever nearer to where some function is lowest, and last to the lowest expected. No mixture
+    that was run has a lower forecast than the answer.
 
     Args:
         law: Fitted to the runs.
-        problem: Limits and objective.
+        study: The runs, and the problem with its limits and objective.
         samples: Mixtures looked at first; half as many in each round after.
         draws: Functions drawn.
         rng: Of the functions and the mixtures.
     """
-    counted = problem.objective.weights > 0
-    functions = law.functions(draws, rng, counted, other_text=True)
-    options = candidates(problem, samples, rng)
+    problem = study.problem
+    functions = law.functions(draws, rng, problem.objective.weights > 0, other_text=True)
+    options = np.vstack([candidates(problem, samples, rng), _lowest_run(law, study)])
     mean, values = _scores(law, problem, functions, options)
     for turn in range(ROUNDS):
         best = options[np.r_[np.argmin(values, axis=0), np.argsort(mean)[: draws // 8 + 1]]]
@@ -137,9 +140,19 @@ def optimum(
         options = np.vstack([options, new])
         mean, values = np.r_[mean, more[0]], np.vstack([values, more[1]])
     center = options[int(np.argmin(mean))]
-    if law.prior is None:
-        center = _polished(law, problem, center)
+    center = (
+        _polished(law, problem, center)
+        if law.prior is None
+        else _closer(law, problem, center, samples // 2, rng)
+    )
     return Estimate(options[np.argmin(values, axis=0)], "share", "posterior", center=center)
+
+
+def _lowest_run(law: SurrogateForecast, study: Study) -> Float[np.ndarray, "points sources"]:
+    """Of the mixtures that were run, those of the lowest forecast."""
+    shares = allowed(study.problem, np.unique(study.points.shares, axis=0))
+    score = study.problem.objective.score(law.mean(study.problem.points(shares)))
+    return shares[np.argsort(score, kind="stable")[:STARTS]]
 
 
 def _scores(
@@ -182,6 +195,21 @@ def _polished(law: SurrogateForecast, problem: Problem, start: Shares) -> Shares
 
     ends = np.array([start, downhill(problem, at, start, steps=30)])
     return ends[int(np.argmin(problem.objective.score(at(ends))))]
+
+
+def _closer(
+    law: SurrogateForecast, problem: Problem, start: Shares, count: int, rng: Generator
+) -> Shares:
+    """The lowest forecast of mixtures ever nearer to the lowest so far: a free forecast takes too
+    long to ask for a descent.
+    """
+    options, score = start[None], problem.objective.score(law.mean(problem.points(start[None])))
+    for turn in range(1, ROUNDS):
+        best = options[np.argsort(score, kind="stable")[:3]]
+        new = nearby(problem, best, count, 0.5**turn, rng)
+        options = np.vstack([options, new])
+        score = np.r_[score, problem.objective.score(law.mean(problem.points(new)))]
+    return options[int(np.argmin(score))]
 
 
 def optimism(

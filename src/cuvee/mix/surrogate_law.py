@@ -14,7 +14,7 @@ from numpy.random import Generator, default_rng
 from scipy.optimize import minimize
 
 from cuvee.core import CuveeError, Estimate, Points, Study
-from cuvee.mix.gaussian import Posterior, Sheet, condition, doubts, maximise
+from cuvee.mix.gaussian import Posterior, Sheet, condition, doubt, maximise
 from cuvee.mix.surrogate_inputs import TRACE, Frame, Place, Prior, frame, look, remembered
 
 FEWEST = 3
@@ -32,6 +32,10 @@ WORLDS = 20
 """Sets of parameters that predictions are drawn from."""
 CAUTION = 20.0
 """Runs' worth of belief that a target's stated errors are as right as those of all targets."""
+SLOPES = 2
+"""Parameters of the line around a free forecast; also the fewest that runs have to settle."""
+TINY = 1e-12
+"""Smallest ratio of left-out to stated variance: losses that are all the same leave no error."""
 SEED = 1
 
 Functions = Callable[[Place], Float[np.ndarray, "points draws targets"]]
@@ -74,7 +78,7 @@ class SurrogateForecast:
     draws: int
     unit: str
     seed: int
-    doubt: Float[np.ndarray, "worlds parameters"]
+    doubt: Float[np.ndarray, "targets worlds parameters"]
 
     def skill(self) -> float:
         """Log density of each run's losses in the law fitted to the others, a mean over targets."""
@@ -174,13 +178,12 @@ class SurrogateForecast:
         mean = self.expected(place)
         values = np.repeat(mean[None], self.draws, axis=0)
         scale = self._scale(self.draws, rng)[:, None]
+        parts = np.array_split(np.arange(self.draws), self.doubt.shape[1])
         for t, process in enumerate(self.processes):
             inputs = self.frame.inputs(place, t)
             likeliest = process.mean(inputs)
             profile = _profile(self.slant, self.evenness, place, likeliest)
-            for world, part in zip(
-                self.doubt, np.array_split(np.arange(self.draws), len(self.doubt))
-            ):
+            for world, part in zip(self.doubt[t], parts):
                 other = condition(process.theta + world, process.sheet) if world.any() else process
                 apart = other.draw(len(part), rng)(inputs).T - likeliest
                 if noisy:
@@ -205,7 +208,8 @@ def learn(study: Study, draws: int, *, rng: Generator) -> SurrogateForecast:
     if study.prior is None:
         return _learned(alone, draws, seed)
     helped, unaided = _learned(study, draws, seed), _learned(alone, draws, seed)
-    return helped if helped.skill() >= unaided.skill() else unaided
+    cost = SLOPES / len(study.problem.targets)  # of the line, which saw the runs left out
+    return helped if helped.skill() - cost >= unaided.skill() else unaided
 
 
 def _learned(study: Study, draws: int, seed: int) -> SurrogateForecast:
@@ -223,7 +227,7 @@ def _learned(study: Study, draws: int, seed: int) -> SurrogateForecast:
         Sheet(view.inputs(place[rows], t), rest[rows, [t]][:, None], np.ones(rows.sum()))
         for t, rows in enumerate(known.T)
     ]
-    thetas, doubt = _parameters(view, sheets, known)
+    thetas, worlds, used = _parameters(view, sheets, known)
     processes = [condition(theta, sheet) for theta, sheet in zip(thetas, sheets)]
     # Runs of one mixture, such as the checkpoints of a run, say little that is new of its others.
     alike = np.unique(points.shares.round(6), axis=0, return_inverse=True)[1].ravel()
@@ -235,10 +239,10 @@ def _learned(study: Study, draws: int, seed: int) -> SurrogateForecast:
     ]
     return SurrogateForecast(
         prior, view, tuple(processes), center, slant, evenness,
-        _widen(processes, known, alike), float(max(alike.max() - 1, 3)),
+        _widen(processes, known, alike, used), float(max(alike.max() - 1, 3)),
         _resamples(study, view, keep, known), known, alike,
         draws, study.outcomes[0].losses.unit,
-        seed, doubt,
+        seed, worlds,
     )  # fmt: skip
 
 
@@ -257,7 +261,8 @@ def _resamples(
 def _check(study: Study) -> None:
     """Enough different mixtures, unless there is only one to choose from."""
     found = study.points.shares.round(6)
-    if (study.problem.high - study.problem.low).max() < TRACE:
+    problem = study.problem
+    if len(problem.sources) == 1 or (problem.high - problem.low).max() < TRACE:
         found = np.arange(len(found))[:, None]
     fewest = min(len(np.unique(found[rows], axis=0)) for rows in np.isfinite(study.losses).T)
     if fewest < FEWEST:
@@ -269,21 +274,31 @@ def _check(study: Study) -> None:
 
 def _parameters(
     view: Frame, sheets: list[Sheet], known: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Most probable parameters of all targets together, then of each around those; their doubt."""
+) -> tuple[list[np.ndarray], np.ndarray, float]:
+    """Most probable parameters of all targets together, then of each around those; what else they
+    could be; and how many of them the runs of one target had to settle.
+    """
     pick = default_rng(SEED)
     small = [s[np.sort(pick.permutation(len(s.inputs))[:ENOUGH])] if len(s.inputs) > ENOUGH else s
              for s in sheets]  # fmt: skip
     belief = view.belief()
-    gathered = _gathered(view, sheets, known)
+    gathered, rng = _gathered(view, sheets, known), default_rng(SEED)
     common = maximise(belief, gathered)
-    doubt = np.zeros((1, len(common)))
+    worlds, used = np.zeros((len(sheets), 1, len(common))), float(SLOPES)
     if len(known) < AMPLE:
-        doubt = doubts(common, belief, gathered, WORLDS, default_rng(SEED))
-    if len(known) < ALONE:
-        return [common] * len(sheets), doubt
+        root = doubt(common, belief, gathered)
+        worlds = worlds + rng.standard_normal((WORLDS, len(common))) @ root.T
+        settled = len(common) - float(np.sum((root / belief.sd[:, None]) ** 2))
+        used = max(used, settled / len(sheets))
+    if len(known) < ALONE or len(sheets) == 1:
+        return [common] * len(sheets), worlds, used
     around = belief.at(common, LEEWAY * min(1.0, len(known) / AMPLE))
-    return [maximise(around, [sheet], steps=60) for sheet in small], doubt
+    thetas = [maximise(around, [sheet], steps=60) for sheet in small]
+    if len(known) < AMPLE:
+        roots = [doubt(theta, around, [sheet]) for theta, sheet in zip(thetas, small)]
+        own = [rng.standard_normal((WORLDS, len(common))) @ root.T for root in roots]
+        worlds = worlds + np.array(own)
+    return thetas, worlds, used
 
 
 def _gathered(view: Frame, sheets: list[Sheet], known: np.ndarray) -> list[Sheet]:
@@ -355,14 +370,14 @@ def _noisy(
 
 
 def _widen(
-    processes: list[Posterior], known: np.ndarray, alike: np.ndarray
+    processes: list[Posterior], known: np.ndarray, alike: np.ndarray, used: float
 ) -> Float[np.ndarray, "targets"]:
     """What makes left-out errors as large as stated: each target's own, drawn to the common.
 
-    The parameters have seen the runs that are left out: about two are used up by them.
+    The parameters have seen the runs that are left out, and have used up some of them.
     """
     left_out = [p.left_out(alike[rows]) for p, rows in zip(processes, known.T)]
     squares = [error**2 / stated for error, stated in left_out]
     common, mixtures = np.mean(np.concatenate(squares)), int(alike.max()) + 1
     own = np.array([(CAUTION * common + z2.sum()) / (CAUTION + len(z2)) for z2 in squares])
-    return np.sqrt(own * mixtures / max(mixtures - 2, 1))
+    return np.sqrt(np.maximum(own * mixtures / max(mixtures - used, 1), TINY))
