@@ -27,7 +27,7 @@ def run(options: Options) -> list[Figure]:
     ours, peer, gap = [], [], 0.0
     for turn in range(max(options.rounds // 2, 2) + 1):
         begin = time.perf_counter()
-        found = fit_from_many(curve, starts, losses, Noise(DELTA))
+        found = fit_from_many(curve, starts, losses, Noise(DELTA), keep=STARTS, steps=1000)
         middle = time.perf_counter()
         theirs = scipy_fits(shares, losses, starts)
         if turn:  # the first round warms caches

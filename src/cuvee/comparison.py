@@ -40,6 +40,7 @@ class Result:
         gains: Equal shares' losses minus these, on paired draws: above 0 is better.
         spent: Proxy tokens that its trials trained on, in the mean over seeds.
         seconds: In the mean over seeds.
+        score: The objective, in the mean over seeds; smaller is better.
         trouble: Why it could not be run; the other fields then are empty.
     """
 
@@ -49,6 +50,7 @@ class Result:
     gains: Estimate | None
     spent: float = 0.0
     seconds: float = 0.0
+    score: float = float("nan")
     trouble: str = ""
 
 
@@ -71,18 +73,21 @@ class Comparison:
     def __str__(self) -> str:
         return report.comparison_text(self.to_dict())
 
+    def objective(self, result: Result) -> Estimate | None:
+        """The objective that a method reached, on the draws of its losses."""
+        if result.losses is None:
+            return None
+        draws = self.problem.objective.score(result.losses.draws)
+        return Estimate(draws, result.losses.unit, result.losses.spread, np.array(result.score))
+
     def objective_gain(self, result: Result) -> Estimate | None:
         """How much lower the objective is than that of equal shares."""
         if result.losses is None or result.gains is None:
             return None
-        score = self.problem.objective.score
-        base = Estimate(
-            result.losses.draws + result.gains.draws, result.losses.unit, result.losses.spread,
-            result.losses.mean + result.gains.mean,
-        )  # fmt: skip
+        score, base = self.problem.objective.score, result.losses.draws + result.gains.draws
         return Estimate(
-            score(base.draws) - score(result.losses.draws), result.losses.unit,
-            result.losses.spread, score(base.mean) - score(result.losses.mean),
+            score(base) - score(result.losses.draws), result.losses.unit, result.losses.spread,
+            np.array(self.results[0].score - result.score),
         )  # fmt: skip
 
     def winners(self) -> list[str]:
@@ -147,14 +152,12 @@ class Comparison:
             return {"method": result.method, "trouble": result.trouble}
         gain = self.objective_gain(result)
         names = self.problem.targets
-        score = self.problem.objective.score
-        whole = result.losses.map(score, result.losses.unit)
         return {
             "method": result.method,
             "shares": dict(zip(self.problem.sources, map(float, result.shares.mean(axis=0)))),
             "losses": numbers(result.losses, names),
             "gains": numbers(result.gains, names),
-            "objective": _one(whole),
+            "objective": _one(self.objective(result)),
             "objective_gain": _one(gain),
             "worse": _worse(result.gains, names),
             "spent": result.spent,
@@ -306,7 +309,9 @@ class _Arena:
         )
         spent = float(np.mean([once.spent for once in found]))
         seconds = float(np.mean([once.seconds for once in found]))
-        return Result(name, shares, losses, gains, spent, seconds)
+        score = self.shown().objective.score
+        mean = float(np.mean([score(once.losses.mean) for once in found]))
+        return Result(name, shares, losses, gains, spent, seconds, mean)
 
     def _once(self, mixer: Mixer, name: str, seed: int) -> "_Once":
         start = time.perf_counter()

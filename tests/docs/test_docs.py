@@ -9,6 +9,7 @@ Blocks run page by page, in order, in a folder with the files that `world.build`
 """
 
 import doctest
+import json
 import re
 import runpy
 import shlex
@@ -123,6 +124,17 @@ def test_tables_list_exactly_the_methods():
             assert room not in tables, f"two tables of {room}"
             tables[room] = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     assert tables == {room: list(import_module(f"cuvee.{room}").METHODS) for room in ROOMS}
+
+
+def test_evidence_in_the_docs_is_what_came_out():
+    results = json.loads((ROOT / "evidence" / "results.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "mixing.md").read_text("utf-8").partition("<!-- evidence: mix -->")[2]
+    for title, holds in (("holds here", True), ("does not hold here", False)):
+        row = re.search(rf"^\| {title} \| (.*) \|$", page, re.MULTILINE)
+        assert row
+        named = re.findall(r"`([^`]+)`", row[1])
+        found = [n.removeprefix("mix/") for n in results if n.startswith("mix/")]
+        assert named == [n for n in found if results[f"mix/{n}"]["holds"] is holds]
 
 
 def test_quickstart_has_every_flag_of_blend(capsys):

@@ -56,6 +56,18 @@ def test_spread_holds_documents_and_seeds(found):
     assert 0 < found.results[2].spent <= found.problem.spend
 
 
+def test_the_worst_target_is_judged_seed_by_seed():
+    found = cuvee.compare(
+        {"red": texts("red"), "blue": texts("blue", seed=1)}, budget=2000, objective="worst",
+        target={"r": texts("red", 40, 3), "b": texts("blue", 40, 4)}, methods="regmix", seeds=2,
+    )  # fmt: skip
+    row = found.results[1]
+    assert row.losses.mean.max() <= row.score + 1e-12, "the mean of maxima is above the maximum"
+    said = found.to_dict()["methods"]
+    gain = said[0]["objective"]["mean"] - said[1]["objective"]["mean"]
+    assert said[1]["objective_gain"]["mean"] == pytest.approx(gain)
+
+
 def test_nothing_to_win_is_said():
     same = texts("red", 200)
     found = cuvee.compare(
