@@ -24,7 +24,7 @@ from cuvee.core.recipe import versions
 from cuvee.core.run_files import as_runs
 from cuvee.core.runs import Runs
 from cuvee.core.threads import one_thread
-from cuvee.scoring import needs_more
+from cuvee.scoring import check_distinct, needs_more
 from cuvee.summary import Rival, describe, probability_better
 
 BASELINES = ("uniform", "natural", "own_share")
@@ -115,6 +115,12 @@ class Chosen:
         if self.left_out:
             lacking = f"{self.left_out} of {len(self.names) + self.left_out} runs"
             lines.append(f"{lacking} lack a loss on a target and were left out.")
+        reach = float(np.ptp(self.study.scores))
+        if -gap > max(reach, ROOM):
+            lines.append(
+                f"The forecast is {-gap:.3f} below the best run, further than the runs differ: the "
+                f"law reaches far beyond them. Train that mixture before you believe it."
+            )
         never = [n for n, s in zip(self.problem.sources, self.study.shares.max(axis=0)) if s == 0]
         if never:
             lines.append(f"No run had any of {', '.join(never)}: nothing is known, share 0.")
@@ -218,6 +224,7 @@ def _chosen(
     propose: int,
 ) -> Chosen:  # fmt: skip
     problem, rng = study.problem, stream(seed, "recommend")
+    check_distinct(study)
     forecast = law.fit(study, rng=stream(seed, "fit"))
     shares = mixer.recommend(study, rng=rng)
     found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES}

@@ -197,6 +197,7 @@ def score(
                 f"{name} learns from the text or from runs of its own choice, which a table cannot "
                 f"answer: see `cuvee compare`."
             )
+    check_distinct(study)
     rows, trouble = [], {}
     for name, mixer in loaded.items():
         start = time.perf_counter()
@@ -273,6 +274,16 @@ def _distance(name: str, mixer: Mixer, study: Study, points: Points, seed: int) 
     shares = points.shares + FLOOR
     shares = shares / shares.sum(axis=1, keepdims=True)
     return (answer * np.log(answer / shares)).sum(axis=1)
+
+
+def check_distinct(study: Study) -> None:
+    """Refuse runs that are all of one mixture: nothing can be learnt of others."""
+    mixtures = np.unique(np.round(study.points.shares, 6), axis=0)
+    if len(mixtures) < 2 <= len(study.problem.sources):
+        raise CuveeError(
+            f"all {len(study.trials)} runs are of one mixture: nothing can be learnt of others; "
+            f"add runs of at least one more."
+        )
 
 
 def needs_more(mixer: Mixer, study: Study, rng: Generator) -> bool:

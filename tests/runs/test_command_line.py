@@ -89,6 +89,13 @@ BAD = {
     "epochs without amounts": (
         ["blend", "--runs", "train.csv", "--max-epochs", "2"], "give available, too"),
     "too few runs": (["blend", "--runs", "one.csv"], "needs|at least"),
+    "one mixture": (["blend", "--runs", "same.csv", "--method", "regmix"], "are of one mixture"),
+    "twice": (["blend", "--runs", "twice.csv"], "stands there twice"),
+    "wrong rows": (["blend", "--runs", "rows.csv"], r"row 1 .* sum to 0.7.* Rows 3 are wrong, too"),
+    "negative params": (["blend", "--runs", "train.csv", "--params", "-1"], "params must be"),
+    "no proposals": (["blend", "--runs", "train.csv", "--propose", "-1"], "propose must be"),
+    "folder without tables": (["blend", "--runs", "."], "holds no table of runs"),
+    "tokenizer without text": (["blend", "--runs", "train.csv", "--tokenizer", "t"], "is for text"),
     "gaps": (["blend", "--runs", "gaps.csv", "--incomplete", "refuse"], "1 of 4 runs lack a loss"),
     "nan": (["blend", "--runs", "nan.csv"], r"row 2 \(run 2\): loss/web is 'nan'"),
     "sum": (["blend", "--runs", "sum.csv"], r"row 2 \(run 2\): shares sum to 0.7"),
@@ -108,6 +115,9 @@ def test_bad_input_is_one_line(case, tables, capsys):
     header = "run,share/web,share/code,loss/web"
     write(tables / "one.csv", header, "1,0.5,0.5,3")
     write(tables / "gaps.csv", header, "1,0.5,0.5,3", "2,1,0,", "3,0,1,2", "4,0.2,0.8,2.5")
+    write(tables / "same.csv", header, *(f"{i},0.5,0.5,{3 + i / 9}" for i in range(9)))
+    write(tables / "twice.csv", header, "1,0.5,0.5,3", "1,0.5,0.5,3")
+    write(tables / "rows.csv", header, "1,0.5,0.2,3", "2,0.5,0.5,3", "3,0.1,0.1,3")
     write(tables / "nan.csv", header, "1,0.5,0.5,3", "2,1,0,nan")
     write(tables / "sum.csv", header, "1,0.5,0.5,3", "2,0.5,0.2,3")
     write(tables / "other.csv", "run,share/web,share/tickets,loss/web,loss/books",
