@@ -107,7 +107,8 @@ def test_saved(found, tmp_path):
     found.save(tmp_path)
     page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
     assert found.verdict() in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 2 * (1 + 2), "the objective and two targets, wide and narrow"
+    assert page.count("<details>") == 2
     assert (tmp_path / "comparison.json").exists()
 
 

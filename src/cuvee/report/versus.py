@@ -109,6 +109,8 @@ def comparison_page(said: dict[str, Any]) -> str:
         "<h2>Gain over equal shares, nats per token</h2>\n"
         f"{gain_chart(rows, said)}{gain_chart(rows, said, 400)}\n"
         f"<h2>Gain by target</h2>\n{_heat(rows, said)}\n"
+        '<p class="note">Open a target for its losses and 90% intervals.</p>\n'
+        f"{_by_target(rows, said)}\n"
         f"<h2>Shares</h2>\n{_grid(rows, said['sources'], 'shares')}\n{extra}"
         "</main></body></html>\n"
     )
@@ -123,12 +125,24 @@ main { max-width: 60rem; }
 """
 
 
-def gain_chart(rows: Sequence[dict[str, Any]], said: dict[str, Any], width: int = 720) -> str:
-    """One row a method: its gain and 90% interval; far losses end at the edge, with an arrow."""
-    gains = [value(r["objective_gain"]) for r in rows]
+def gain_chart(
+    rows: Sequence[dict[str, Any]], said: dict[str, Any], width: int = 720, target: str = ""
+) -> str:
+    """One row a method: loss, gain and 90% interval; what lies far out is an arrow at the edge.
+
+    Args:
+        rows: Methods.
+        said: Content of `comparison.json`.
+        width: Pixels.
+        target: Of one target; of the objective by default.
+    """
+    if target:
+        rows = sorted(rows, key=lambda r: -(value(r["gains"][target]).mean or 0.0))
+    gains = [value(r["gains"][target] if target else r["objective_gain"]) for r in rows]
+    losses = [value(r["losses"][target] if target else r["objective"]) for r in rows]
     low, high = _reach(gains)
     name = 110 if width < 500 else 170
-    axis = Axis(low, high, name + 14, width - 112)
+    axis = Axis(low, high, name + 14, width - 160)
     height = TOP + ROW * len(rows) + 30
     parts = []
     for tick in axis.ticks():
@@ -139,12 +153,27 @@ def gain_chart(rows: Sequence[dict[str, Any]], said: dict[str, Any], width: int 
             svg.line(x, TOP - 8, x, height - 26, kind),
             svg.text(x, height - 8, label, "tick", "middle"),
         ]
-    for i, (row, gain) in enumerate(zip(rows, gains)):
-        wins = row["method"] in said["winners"]
-        parts += _row(axis, TOP + ROW * i + ROW / 2, row, gain, wins, (name, width))
+    for i, (row, gain, loss) in enumerate(zip(rows, gains, losses)):
+        clear = gain.interval is not None and round(gain.interval[0], 3) > 0
+        wins = clear if target else row["method"] in said["winners"]
+        y = TOP + ROW * i + ROW / 2
+        parts += _row(axis, y, row, gain, wins, (name, width))
+        parts.append(svg.text(width - 112, y + 4, numbers.fixed(loss.mean), "", "end"))
     parts.append(svg.text(axis.at(0.0), TOP - 16, "equal shares", "quiet", "middle"))
-    title = "Gain of each method over equal shares"
-    return svg.drawing(parts, width, height, f"methods-{width}", title)
+    parts.append(svg.text(width - 112, TOP - 16, "loss", "quiet", "end"))
+    parts.append(svg.text(width - 52, TOP - 16, "gain", "quiet", "end"))
+    title = f"Gain of each method over equal shares{target and ' on '}{visible(target)}"
+    place = said["targets"].index(target) if target else "all"
+    return svg.drawing(parts, width, height, f"methods-{place}-{width}", title)
+
+
+def _by_target(rows: Sequence[dict[str, Any]], said: dict[str, Any]) -> str:
+    """A chart of each target, folded away: many of them make a long page."""
+    return "\n".join(
+        f"<details><summary>{escape(visible(target))}</summary>"
+        f"{gain_chart(rows, said, 720, target)}{gain_chart(rows, said, 400, target)}</details>"
+        for target in said["targets"]
+    )
 
 
 def _row(
