@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from cuvee.core import CuveeError
 
+WAIT = 0.5
+"""Seconds after which a waiting caller looks up for Ctrl-C."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -105,10 +107,22 @@ class Local:
                 while asked < min(total, i + ahead):
                     tasks.put(asked)
                     asked += 1
-                j, result, error = results.get()
+                j, result, error = _taken(results)
                 if error is not None:
                     raise error
                 waiting[j] = result
                 finished += 1
                 self.progress(label, finished, total)
             yield waiting.pop(i)
+
+
+def _taken(results: "queue.SimpleQueue[Any]") -> Any:
+    """The next result.
+
+    A signal that comes just before the wait does not end it: who waits for ever misses Ctrl-C.
+    """
+    while True:
+        try:
+            return results.get(timeout=WAIT)
+        except queue.Empty:
+            continue
