@@ -1,4 +1,19 @@
-"""How much of which source? Baselines first: they are what every method has to beat."""
+"""How much of which source? Baselines first: they are what every method has to beat.
+
+One file a method, named like it. What several share:
+
+| file | what it holds |
+|---|---|
+| `search` | the lowest point of a law over all allowed shares |
+| `law`, `nested` | design, fit and answer of parametric laws; step and size laws |
+| `boosted`, `ridge` | regressions on shares: boosted trees; ridge and a plain Gaussian process |
+| `gaussian`, `surrogate_inputs`, `surrogate_law`, `surrogate_choice` | parts of `surrogate` |
+| `online`, `linear_mixing` | chains of trials; the law that online methods share |
+| `phases` | schedules |
+| `transport` | optimal transport between sources and targets |
+| `qqt` | utility of pools of data under repetition |
+| `merges`, `merge_list`, `pair_counts` | what a tokenizer was trained on |
+"""
 
 from cuvee.contracts import Mixer
 from cuvee.core.methods import make as _make
