@@ -5,14 +5,18 @@ side: parameters are (fits, params), values (fits, points). `core.projection` fi
 laws that are linear in some coefficients; `core.spreading` says how sure a fit is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cuvee.core.errors import CuveeError
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 Curve = Callable[
     [Float[np.ndarray, "fits params"]],
@@ -311,6 +315,40 @@ def fit_from_many(
     late = run(params.reshape(-1, size), steps)
     best = late.cost.reshape(-1, count).argmin(axis=0) * count + np.arange(count)
     return late[best]
+
+
+def fit_within(
+    residuals: Callable[[Float[np.ndarray, "params"]], Float[np.ndarray, "points"]],
+    starts: Sequence[Float[np.ndarray, "params"]],
+    low: Float[np.ndarray, "params"],
+    high: Float[np.ndarray, "params"],
+    *,
+    scaled: bool = False,
+    steps: int | None = None,
+) -> "OptimizeResult":
+    """One law whose parameters are bounded: the best end of several starts, by least squares.
+
+    Args:
+        residuals: Of the law at its points; derivatives are differences.
+        starts: Moved inside the bounds where they lie on or beyond them.
+        low: Least parameters.
+        high: Largest parameters.
+        scaled: Scale parameters by their derivatives.
+        steps: Evaluations, at most.
+
+    Returns:
+        SciPy's result: `x`, `cost` (half the squares), `fun`, `jac`.
+    """
+    from scipy.optimize import least_squares
+
+    ends = [
+        least_squares(
+            residuals, np.clip(start, low + 1e-9, high - 1e-9), bounds=(low, high),
+            x_scale="jac" if scaled else 1.0, max_nfev=steps,
+        )
+        for start in starts
+    ]  # fmt: skip
+    return min(ends, key=lambda end: end.cost)
 
 
 def polish(

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator, default_rng
-from scipy.optimize import least_squares
 
 from cuvee.core import CuveeError, Estimate, Objective, Points, Study, Trial
+from cuvee.core.fitting import fit_within
 from cuvee.mix.search import candidates, lowest
 
 DESIGN_SEED = 17
@@ -228,26 +228,25 @@ def _law(seen: np.ndarray, y: np.ndarray, floor: float, saturate: bool) -> Law:
     if saturate:
         at[2:] -= np.where(np.arange(k) == clean, 0, at[2 + clean])
         law = replace(law, saturate=True)
-        ends = [_squares(seen, y, law, np.r_[at, start]) for start in (1.0, 5.0)]
-        found = min(ends, key=lambda f: f[1])
+        found = _squares(seen, y, law, *(np.r_[at, start] for start in (1.0, 5.0)))
     at, cost, slope = found
     noise = np.sqrt(2 * cost / max(len(y) - len(at), 1))
     return replace(law, best=at, cov=_spread(slope, float(noise)), noise=float(noise))
 
 
 def _squares(
-    seen: np.ndarray, y: np.ndarray, law: Law, start: np.ndarray
+    seen: np.ndarray, y: np.ndarray, law: Law, *starts: np.ndarray
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """Parameters, half the sum of squares, and derivatives there."""
-    low = np.r_[-np.inf, 0.02, np.full(len(start) - 2, -15.0)]
-    high = np.r_[y.min() - 1e-9, STEEPEST, np.full(len(start) - 2, 15.0)]
+    more = len(starts[0]) - 2
+    low = np.r_[-np.inf, 0.02, np.full(more, -15.0)]
+    high = np.r_[y.min() - 1e-9, STEEPEST, np.full(more, 15.0)]
     if law.saturate:
-        high[2:] = np.where(np.arange(len(start) - 2) == law.clean, 15, 0)  # prices are at most 1
+        high[2:] = np.where(np.arange(more) == law.clean, 15, 0)  # prices are at most 1
         low[-1], high[-1] = SCALES
-    found = least_squares(
-        lambda at: law.loss(seen, at) - y, np.clip(start, low + 1e-9, high - 1e-9),
-        bounds=(low, high), x_scale="jac", max_nfev=STEPS,
-    )  # fmt: skip
+    found = fit_within(
+        lambda at: law.loss(seen, at) - y, starts, low, high, scaled=True, steps=STEPS
+    )
     return found.x, float(found.cost), np.asarray(found.jac)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import least_squares
 
 from cuvee.core import CuveeError
+from cuvee.core.fitting import fit_within
 
 HALF_LIVES = (0.05, 1e4)
 """Half-lives looked at in a fit, in epochs: from "worthless the second time" to "never tires"."""
@@ -148,8 +148,7 @@ def _search(
     lowest = np.r_[np.repeat([-8.0, low], k), np.full(len(free), -14.0)]
     highest = np.r_[np.repeat([2.0, high], k), np.full(len(free), 25.0)]
     starts = [np.r_[np.log(np.repeat([b, t], k)), more] for b in (0.1, 0.5) for t in (1.0, 10.0)]
-    ends = [least_squares(residuals, start, bounds=(lowest, highest)) for start in starts]
-    best = min(ends, key=lambda end: end.cost)
+    best = fit_within(residuals, starts, lowest, highest)
     return replace(made(best.x), misfit=float(np.sqrt(np.mean(best.fun**2))))
 
 
