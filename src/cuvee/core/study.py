@@ -32,6 +32,8 @@ class Trial:
         merge: Weights and runs whose parameters are averaged, weights summing to 1; nothing is
             trained, and the shares are those of what the merged runs saw.
         per_token: Whether the log-probability of each target token is wanted, too.
+        horizon: Tokens of the whole chain that this run is a part of, on which a trainer lays its
+            learning rate; None: as the run before says, or the chain ends here.
     """
 
     shares: Shares
@@ -42,6 +44,7 @@ class Trial:
     params: float = float("nan")
     merge: tuple[tuple[float, "Trial"], ...] = ()
     per_token: bool = False
+    horizon: float | None = None
 
     def __post_init__(self) -> None:
         if self.gradient not in ("none", "mean", "draws"):
@@ -65,6 +68,12 @@ class Trial:
             leg = leg.after
         return tuple(reversed(legs))
 
+    def planned(self) -> float:
+        """Tokens of the whole chain: its horizon, or what it has when this run ends."""
+        legs = self.chain()
+        horizon = next((t.horizon for t in reversed(legs) if t.horizon is not None), 0.0)
+        return max(float(sum(t.tokens for t in legs)), horizon)
+
     def cost(self) -> float:
         """Tokens trained on in this run alone; merging trains on none."""
         return 0.0 if self.merge else float(self.tokens)
@@ -73,7 +82,13 @@ class Trial:
         """Equal for trials that ask for the same run."""
         merged = tuple((weight, trial.key()) for weight, trial in self.merge)
         legs = [
-            (np.asarray(t.shares, dtype=float).tobytes(), t.tokens, t.seed, str(t.params))
+            (
+                np.asarray(t.shares, dtype=float).tobytes(),
+                t.tokens,
+                t.seed,
+                str(t.params),
+                t.horizon,
+            )
             for t in self.chain()
         ]
         return *legs, self.gradient, self.per_token, merged

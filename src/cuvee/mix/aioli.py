@@ -64,7 +64,7 @@ class Aioli:
         k = len(problem.sources)
         mixtures = smoothed_one_hot(k, self.one_hot)
         tokens = online.step_tokens(problem, self.rounds + 1)
-        (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens))
+        (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens, horizon=(self.rounds + 1) * tokens))
         shares, schedule, kept = np.full(k, 1 / k), [], np.zeros((1, 1))
         for i in range(self.rounds):
             rng = np.random.default_rng(i)

@@ -76,7 +76,8 @@ class Annealing:
 
     def _long(self, study: Study) -> list[Trial]:
         problem = study.problem
-        long = Trial(_natural(problem), (1 - self.end) * self._tokens(problem))
+        whole = self._tokens(problem)
+        long = Trial(_natural(problem), (1 - self.end) * whole, horizon=whole)
         return [same(study, long)]
 
     def _end(self, study: Study, wish: Shares) -> Trial:

@@ -63,7 +63,9 @@ class Doge:
         tokens = online.step_tokens(problem, self.steps, aside=self.steps * k * online.PROBE)
         shares, schedule, trial = np.full(k, 1 / k), [], None
         for _ in range(self.steps):
-            (leg,) = ask(Trial(problem.fit(shares), tokens, after=trial, gradient="mean"))
+            (leg,) = ask(
+                Trial(problem.fit(shares), tokens, 0, trial, "mean", horizon=self.steps * tokens)
+            )
             trial = leg.trial
             pull = online.pulls(ask, leg, online.PROBE * tokens, range(k), k)
             score = scores(pull, online.wanted(problem, leg.losses), own)

@@ -82,7 +82,9 @@ class Doremi:
         weights, schedule, trial = np.full(k, 1 / k), [], None
         for _ in range(self.steps):
             shares = problem.fit(weights)
-            (leg,) = ask(Trial(shares, length / self.steps, after=trial, per_token=True))
+            (leg,) = ask(
+                Trial(shares, length / self.steps, after=trial, per_token=True, horizon=length)
+            )
             trial = leg.trial
             lag = excess(leg.outcome, reference.outcome)[problem.own()]
             weights = self.reweighted(weights, lag)

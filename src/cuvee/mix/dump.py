@@ -65,7 +65,7 @@ class Dump:
         own, tokens = problem.own(), online.step_tokens(problem, self.steps)
         schedule, losses, trial = [problem.fit(np.ones(len(own)))], [], None
         for _ in range(self.steps):
-            (leg,) = ask(Trial(schedule[-1], tokens, after=trial))
+            (leg,) = ask(Trial(schedule[-1], tokens, after=trial, horizon=self.steps * tokens))
             trial = leg.trial
             losses.append(leg.losses[own])
             moves = np.abs(np.diff(losses, axis=0))

@@ -63,7 +63,9 @@ class Exp3Flad:
         policy = problem.fit(np.ones(k))
         for step in range(self.steps):
             count = online.played(policy, self.plays, online.step_rng(step))
-            (leg,) = ask(Trial(count / self.plays, tokens, after=trial, gradient="mean"))
+            (leg,) = ask(
+                Trial(count / self.plays, tokens, 0, trial, "mean", horizon=self.steps * tokens)
+            )
             trial = leg.trial
             similarity, longest = alignment(
                 problem, ask, leg, tokens, np.flatnonzero(count), longest

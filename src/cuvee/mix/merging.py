@@ -75,7 +75,7 @@ class Merging:
         """One model per source; each continues the first run."""
         k = len(problem.sources)
         each = problem.per_trial(k + 1)
-        start = Trial(problem.fit(problem.available), self.warmup * each)
+        start = Trial(problem.fit(problem.available), self.warmup * each, horizon=each)
         return [Trial(row, (1 - self.warmup) * each, after=start) for row in np.eye(k)]
 
     def _search(

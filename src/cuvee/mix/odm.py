@@ -76,7 +76,9 @@ class Odm:
             if step >= self.warmup * self.steps:
                 policies.append(policy := problem.fit(self.policy(reward, step)))
             count = online.played(policy, self.plays, online.step_rng(step))
-            (leg,) = ask(Trial(count / self.plays, tokens, after=trial))
+            (leg,) = ask(
+                Trial(count / self.plays, tokens, after=trial, horizon=self.steps * tokens)
+            )
             trial = leg.trial
             reward = self.rewards(reward, leg.losses[own], count, policy)
         return online.average(policies)

@@ -77,7 +77,7 @@ def _asker(study: Study) -> Ask:
         merged = tuple((weight, place.get(id(run), -2)) for weight, run in trial.merge)
         return (
             after, shares, trial.tokens, trial.seed, trial.gradient, str(trial.params), merged,
-            trial.per_token,
+            trial.per_token, trial.horizon,
         )  # fmt: skip
 
     for i, trial in enumerate(study.trials):

@@ -56,7 +56,7 @@ class SkillIt:
     def _search(self, problem: Problem, ask: online.Ask) -> Shares:
         k, short = len(problem.sources), self.graph * self.steps
         tokens = online.step_tokens(problem, self.steps, aside=k * short)
-        (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens))
+        (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens, horizon=self.steps * tokens))
         ends = ask(*(Trial(row, short * tokens, after=leg.trial) for row in np.eye(k)))
         edges = skills(leg.losses, np.array([end.losses for end in ends]))
         past, schedule, equal = [leg.losses], [], np.full(k, 1 / k)

@@ -75,8 +75,9 @@ class TwoPhase:
 
     def _first(self, study: Study) -> list[Trial]:
         problem = study.problem
-        tokens = (1 - self.second) * self._tokens(problem)
-        return [same(study, Trial(shares, tokens)) for shares in _starts(problem)]
+        whole = self._tokens(problem)
+        tokens = (1 - self.second) * whole
+        return [same(study, Trial(shares, tokens, horizon=whole)) for shares in _starts(problem)]
 
     def _alone(self, study: Study) -> list[Trial]:
         problem, start = study.problem, self._first(study)[0]

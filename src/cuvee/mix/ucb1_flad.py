@@ -61,7 +61,9 @@ class Ucb1Flad:
         k = len(problem.sources)
         aside = online.PROBE * (self.steps * min(self.plays, k) + k)
         tokens = online.step_tokens(problem, self.steps, aside)
-        (leg,) = ask(Trial(problem.fit(np.ones(k)), tokens, gradient="mean"))
+        (leg,) = ask(
+            Trial(problem.fit(np.ones(k)), tokens, gradient="mean", horizon=self.steps * tokens)
+        )
         reward, longest = alignment(problem, ask, leg, tokens, np.arange(k), 0.0)
         times, schedule = np.ones(k), []
         for _ in range(1, self.steps):
