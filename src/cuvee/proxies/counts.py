@@ -8,14 +8,10 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Outcome, Trial
-from cuvee.core.data import Cut, Data, Source, Survey, Units
+from cuvee.core.data import Cut, Data, Survey
 from cuvee.proxies.ngrams import Counter, Index, Pattern
 from cuvee.proxies.smoothed import Smoothing, TargetModel, passages, tables, target_model
-
-FEW_DOCUMENTS = 20
-"""With fewer target documents than this, passages are resampled instead."""
-PASSAGE = 250
-"""Tokens of a passage."""
+from cuvee.proxies.target_text import cut_all, groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +57,14 @@ class Counts:
     def prepare(self, data: Data, *, rng: Generator) -> tuple["CountTrainer", Survey]:
         """One pass over the sources."""
         chain: tuple[Pattern, ...] = tuple(tuple(range(1, m)) for m in range(1, self.order + 1))
-        cuts = [_cut_all(data.units, target) for target in data.targets]
+        cuts = [cut_all(data.units, target) for target in data.targets]
         index = Index(*_joined(cuts), chain)
         survey, counted = data.survey(lambda: Counter(index))
         counts = tables(counted, chain)
         models, resamples, start = [], [], 0
         for cut in cuts:
             where = slice(start, start + len(cut.ids))
-            group = _groups(cut)
+            group = groups(cut)
             models.append(target_model(index, counts, where, group))
             n = int(group.max()) + 1
             resamples.append(rng.multinomial(n, np.full(n, 1 / n), size=self.draws))
@@ -150,33 +146,7 @@ def _losses(draws: np.ndarray, center: np.ndarray, measured: bool) -> Estimate:
     return Estimate(draws, "nats per token", "target documents", center)
 
 
-def _cut_all(units: Units, target: Source) -> Cut:
-    """All documents of a target."""
-    ids, lengths = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    for piece in target.pieces():
-        for batch in target.read(piece):
-            for cut in units.cut(batch.text):
-                ids.append(cut.ids)
-                lengths.append(np.diff(cut.offsets))
-    joined = np.concatenate(ids)
-    if not len(joined):
-        raise CuveeError(f"target {target.name!r} has no text: expected documents with words.")
-    return Cut(joined, np.r_[0, np.cumsum(np.concatenate(lengths))])
-
-
 def _joined(cuts: Sequence[Cut]) -> tuple[np.ndarray, np.ndarray]:
     """Ids and document offsets of all targets, one behind the other."""
     lengths = np.concatenate([np.diff(cut.offsets) for cut in cuts])
     return np.concatenate([cut.ids for cut in cuts]), np.r_[0, np.cumsum(lengths)]
-
-
-def _groups(cut: Cut) -> Int[np.ndarray, "tokens"]:
-    """What is resampled together: a document, or a passage where documents are few."""
-    lengths = np.diff(cut.offsets)
-    lengths = lengths[lengths > 0]
-    if len(lengths) >= FEW_DOCUMENTS:
-        return np.repeat(np.arange(len(lengths)), lengths)
-    size = min(PASSAGE, max(1, int(lengths.sum()) // FEW_DOCUMENTS))
-    within = np.concatenate([np.arange(n) // size for n in lengths])
-    document = np.repeat(np.arange(len(lengths)), lengths)
-    return np.unique(np.stack([document, within]), axis=1, return_inverse=True)[1].ravel()

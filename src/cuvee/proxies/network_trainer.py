@@ -1,0 +1,273 @@
+"""Trials as training runs of a small network, and what is kept of them."""
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.random import Generator
+
+from cuvee.core import CuveeError, Estimate, Outcome, Trial, parse_tokens
+from cuvee.core.data import Cut
+from cuvee.core.files import write_whole
+from cuvee.core.order import Order
+from cuvee.proxies import training
+from cuvee.proxies.network import Network, log_probs
+from cuvee.proxies.recipe import Recipe, law
+from cuvee.proxies.shapes import Shape, shape_of
+from cuvee.proxies.target_text import groups
+from cuvee.proxies.tokens import Stream
+from cuvee.proxies.training import State
+
+if TYPE_CHECKING:
+    from cuvee.proxies.transformer import Transformer
+
+SAVE_EVERY = 60.0
+"""Seconds of a run after which its state is kept, for the case that it is stopped."""
+EVALUATED = 8192
+"""Tokens of one batch when losses are measured."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Test:
+    """Text of a target on which losses are measured.
+
+    Args:
+        windows: Each with the token that follows.
+        counts: Whether the token to be forecast is one of the text, and not a mark or filling.
+        group: What is resampled together, of each token that counts.
+        picks: How often each draw takes each group.
+    """
+
+    windows: Int[np.ndarray, "rows context+1"]
+    counts: Bool[np.ndarray, "rows context"]
+    group: Int[np.ndarray, "tokens"]
+    picks: Int[np.ndarray, "draws groups"]
+
+    @staticmethod
+    def of(cut: Cut, most: int, context: int, end: int, draws: int, rng: Generator) -> "Test":
+        """Random documents of at most so many tokens in all, one behind the other."""
+        lengths = np.diff(cut.offsets)
+        order = rng.permutation(np.flatnonzero(lengths))
+        take = np.minimum(lengths[order], most - np.r_[0, np.cumsum(lengths[order])[:-1]])
+        order, take = order[take > 0], take[take > 0]
+        parts = [cut.ids[cut.offsets[d] :][:n].astype(np.int64) for d, n in zip(order, take)]
+        text = np.concatenate([x for part in parts for x in ([end], part)])
+        rows = -(-(len(text) - 1) // context)
+        filled = np.full(rows * context + 1, end)
+        filled[: len(text)] = text
+        windows = filled[np.arange(rows)[:, None] * context + np.arange(context + 1)]
+        kept = Cut(np.concatenate(parts).astype(np.uint64), np.r_[0, np.cumsum(take)])
+        group = groups(kept)
+        n = int(group.max()) + 1
+        picks = rng.multinomial(n, np.full(n, 1 / n), size=draws)
+        return Test(windows, windows[:, 1:] != end, group, picks)
+
+    def log_probs(self, network: Network) -> Float[np.ndarray, "tokens"]:
+        """Of each token of the text."""
+        device, found = network.embedding.device, []
+        rows = max(EVALUATED // self.windows.shape[1], 1)
+        for start in range(0, len(self.windows), rows):
+            batch = torch.from_numpy(self.windows[start : start + rows]).to(device)
+            found.append(log_probs(network, batch).cpu().numpy())
+        return np.concatenate(found)[self.counts]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkTrainer:
+    """Trains; what `Transformer.prepare` returns.
+
+    Args:
+        sources: Names.
+        targets: Names.
+        available: Tokens of each source, in the budget's.
+        settings: Of the proxy.
+        shape: Of the network, where a trial states no size.
+        streams: The sources as the network's tokens.
+        tests: One per target.
+        folder: Where runs and states are kept.
+        seed: Of the first parameters and the shuffles.
+        device: Where it runs.
+        precision: Of matrix products.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    available: Float[np.ndarray, "sources"]
+    settings: "Transformer"
+    shape: Shape
+    streams: tuple[Stream, ...]
+    tests: tuple[Test, ...]
+    folder: Path
+    seed: int
+    device: torch.device
+    precision: torch.dtype
+
+    def run(self, trial: Trial, *, rng: Generator) -> Outcome:
+        """Losses after training, or of an earlier run that was the same."""
+        seed = int(rng.integers(2**31))
+        path = self.folder / "runs" / f"{self._name(trial, seed)}.npz"
+        if not path.exists():
+            with training.threads(self.settings.threads):
+                found = self._measured(self._network(trial, seed))
+            kept = dict(zip(map(str, range(len(found))), found))
+            write_whole(path, lambda p: _save(p, kept))
+        with np.load(path) as file:
+            return self._outcome(trial, [file[str(i)] for i in range(len(self.tests))])
+
+    def _network(self, trial: Trial, seed: int) -> Network:
+        if trial.merge:
+            states = [(weight, self._state(t, seed)) for weight, t in trial.merge]
+            return training.merged(states)
+        return self._state(trial, seed).network
+
+    def _measured(self, network: Network) -> list[np.ndarray]:
+        """Log-probability of each token of each target."""
+        found = [test.log_probs(network) for test in self.tests]
+        if not all(np.isfinite(one).all() for one in found):
+            raise CuveeError(
+                "a trained network gives losses that are no numbers: set a lower lr, as in "
+                "transformer:lr=1e-3; finished runs are kept."
+            )
+        return found
+
+    def _outcome(self, trial: Trial, logs: list[np.ndarray]) -> Outcome:
+        draws, center = [], []
+        for test, log in zip(self.tests, logs):
+            n = test.picks.shape[1]
+            sums = np.bincount(test.group, log.astype(float), n)
+            draws.append(-(test.picks @ sums) / (test.picks @ np.bincount(test.group, minlength=n)))
+            center.append(-log.mean(dtype=float))
+        losses = Estimate(
+            np.stack(draws, axis=1), "nats per token", "target documents", np.array(center)
+        )
+        kept = tuple(log.astype(float) for log in logs) if trial.per_token else None
+        return Outcome(losses, trial.cost(), log_probs=kept)
+
+    def _name(self, trial: Trial, seed: int) -> str:
+        """Of everything that the result depends on."""
+        chosen = replace(self.settings, cache="", keep=0.0, draws=1)
+        plain = replace(trial, gradient="none", per_token=False)
+        tests = [hashlib.sha256(t.windows.tobytes()).hexdigest() for t in self.tests]
+        what = (chosen, plain.key(), self.seed, seed, tests, self.device.type, str(self.precision))
+        return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
+
+    def _state(self, trial: Trial, seed: int) -> State:
+        """After a trial: as kept, or trained."""
+        name = self._name(trial, seed)
+        path, part = (self.folder / "states" / f"{name}.{end}" for end in ("pt", "part"))
+        shape = self._shape(trial)
+        for kept in (path, part):
+            if kept.exists():
+                state = State.load(kept, shape, self.device, self.precision)
+                break
+        else:
+            state = self._before(trial, shape, seed)
+        if not path.exists():
+            self._train(state, trial, seed, part)
+            state.save(path)
+            part.unlink(missing_ok=True)
+            self._prune()
+        return state
+
+    def _before(self, trial: Trial, shape: Shape, seed: int) -> State:
+        """Where a trial begins, its shares set."""
+        if trial.after is not None:
+            state = self._state(trial.after, seed)
+        elif self.settings.start:
+            state = State.load(Path(self.settings.start), shape, self.device, self.precision)
+            state.done, state.order = 0, None
+        else:
+            first = self.seed ^ seed ^ trial.seed * 7919
+            state = State.new(shape, first % 2**62, self.device, self.precision)
+        shares = self._weights(trial) / self._weights(trial).sum()
+        order = state.order
+        state.order = Order.of(shares) if order is None else order.change(state.done, shares)
+        return state
+
+    def _weights(self, trial: Trial) -> Float[np.ndarray, "sources"]:
+        """Network tokens of each source, per token of the budget."""
+        return np.asarray(trial.shares) * np.array([s.ratio for s in self.streams])
+
+    def _windows_of(self, trial: Trial, tokens: float) -> float:
+        return tokens * self._weights(trial).sum() * self._scale(trial) / self.shape.context
+
+    def _scale(self, trial: Trial) -> float:
+        """Part of the tokens, and of the sources, that a run of limited length is cut down to."""
+        most = parse_tokens(self.settings.tokens) if self.settings.tokens else np.inf
+        return min(1.0, most / trial.planned())
+
+    def _train(self, state: State, trial: Trial, seed: int, part: Path) -> None:
+        chain = trial.chain()
+        before = round(sum(self._windows_of(leg, leg.tokens) for leg in chain[:-1]))
+        until = round(sum(self._windows_of(leg, leg.tokens) for leg in chain))
+        left = trial.planned() - sum(leg.tokens for leg in chain[:-1])
+        planned = max(before + round(self._windows_of(trial, left)), 1)
+        shuffle, scale = (self.seed + seed + trial.seed) % 2**62, self._scale(trial)
+        self._check_pool(state, until, scale)
+
+        def windows(source: np.ndarray, number: np.ndarray) -> np.ndarray:
+            found = np.empty((len(source), self.shape.context + 1), np.int64)
+            for i in np.unique(source):
+                mine = source == i
+                found[mine] = self.streams[i].windows(
+                    number[mine], self.shape.context, scale, shuffle + int(i)
+                )
+            return found
+
+        saved = time.monotonic()
+
+        def keep(state: State) -> None:
+            nonlocal saved
+            if time.monotonic() - saved > SAVE_EVERY:
+                state.save(part)
+                saved = time.monotonic()
+
+        training.train(state, until, self._recipe(state.network.shape, planned), windows, keep)
+
+    def _check_pool(self, state: State, until: int, scale: float) -> None:
+        if state.order is None:
+            return
+        for stream, number in zip(self.streams, state.order.counts(until)):
+            if stream.part < 1 and number > stream.many(self.shape.context, scale):
+                raise CuveeError(
+                    f"a run wants {number * self.shape.context} tokens of source {stream.name!r}, "
+                    f"but only {len(stream.tokens)} were tokenised: raise pool, as in "
+                    f"transformer:pool=100M."
+                )
+
+    def _recipe(self, shape: Shape, planned: int) -> Recipe:
+        chosen, body = self.settings, shape.params - shape.vocabulary * shape.width
+        lr, batch = law(body, planned * shape.context)
+        rows = max(round((chosen.batch or batch) / shape.context), 1)
+        return Recipe(
+            chosen.lr or lr, rows, planned, chosen.course, chosen.warmup, chosen.decay,
+            chosen.weight_decay,
+        )  # fmt: skip
+
+    def _shape(self, trial: Trial) -> Shape:
+        """As the trial states, or the first of its chain."""
+        stated = [leg.params for leg in trial.chain() if not np.isnan(leg.params)]
+        if not stated:
+            return self.shape
+        if len(set(stated)) > 1:
+            raise CuveeError("a run cannot go on with another size than it began with.")
+        return shape_of(stated[0], self.shape.vocabulary, self.shape.context)
+
+    def _prune(self) -> None:
+        """Delete the oldest states beyond what is to be kept; the newest stays in any case."""
+        states = sorted((self.folder / "states").glob("*.pt"), key=lambda p: -p.stat().st_mtime)
+        total = 0.0
+        for i, path in enumerate(states):
+            total += path.stat().st_size
+            if i and total > self.settings.keep:
+                path.unlink(missing_ok=True)
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)

@@ -1,0 +1,192 @@
+"""Sources as files of token numbers, from which many runs read at once."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+
+from cuvee.core import CuveeError, stream
+from cuvee.core.data import Data, Piece, Source, Survey
+from cuvee.core.files import explained, whole_file, write_whole
+from cuvee.core.methods import missing
+from cuvee.core.order import shuffled
+from cuvee.core.units import Tokenizer
+
+SAMPLE = 8_000_000
+"""Bytes of text, of all sources together, from which a vocabulary is learnt."""
+HOLDS = 600 << 20
+"""Bytes in memory while a piece is tokenised."""
+TURN, WHICH = 1, 2
+"""Keys of the two shuffles of windows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """A source's documents one behind the other, each followed by the mark of its end.
+
+    Args:
+        name: Of the source.
+        tokens: On disk, mapped.
+        ratio: Of these tokens to those that the budget is counted in.
+        part: Of the source's documents that are here.
+    """
+
+    name: str
+    tokens: Int[np.ndarray, "tokens"]
+    ratio: float
+    part: float
+
+    def many(self, context: int, part: float = 1.0) -> int:
+        """Windows of a part of the stream; at least one."""
+        return max(round(-(-len(self.tokens) // context) * part), 1)
+
+    def windows(
+        self, numbers: Int[np.ndarray, "rows"], context: int, part: float, seed: int
+    ) -> Int[np.ndarray, "rows context+1"]:
+        """Windows of an endless shuffle, each with the token that follows.
+
+        Args:
+            numbers: Which of the shuffle.
+            context: Tokens of a window.
+            part: Of the stream that may be used: the rest is as if it were not there.
+            seed: Of the shuffle.
+        """
+        some, every = self.many(context, part), self.many(context)
+        place = shuffled(shuffled(numbers, some, seed, TURN), every, seed, WHICH)
+        at = place[:, None] * context + np.arange(context + 1)
+        return np.asarray(self.tokens[at % len(self.tokens)], dtype=np.int64)
+
+
+def vocabulary_file(data: Data, size: int, path: Path) -> None:
+    """Learn byte-pair tokens from a sample of all sources, and write them as `tokenizer.json`.
+
+    References: Sennrich, Haddow and Birch, "Neural machine translation of rare words with subword
+    units", arXiv 1508.07909, 2015; on bytes as in Radford et al., "Language models are unsupervised
+    multitask learners", 2019.
+    """
+    try:
+        from tokenizers import Tokenizer as Model
+        from tokenizers import decoders, models, pre_tokenizers, trainers
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    model = Model(models.BPE())
+    model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore
+    model.decoder = decoders.ByteLevel()  # type: ignore
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    each = SAMPLE // len(data.sources)
+    model.train_from_iterator((t for s in data.sources for t in _sample(s, each)), trainer)
+    write_whole(path, lambda p: model.save(str(p)))
+
+
+def _sample(source: Source, size: int) -> Iterator[str]:
+    """Text of so many bytes, the first of each of some pieces spread over the source."""
+    pieces = source.pieces()
+    chosen = pieces[:: max(len(pieces) // 8, 1)]
+    for piece in chosen:
+        left = size / len(chosen)
+        for batch in source.read(piece):
+            for text in batch.text.to_pylist():
+                yield text
+                left -= len(text)
+                if left <= 0:
+                    break
+            if left <= 0:
+                break
+
+
+def vocabulary_of(path: Path) -> int:
+    """One more than the largest number of a token of a `tokenizer.json`."""
+    try:
+        from tokenizers import Tokenizer as Model
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    return 1 + max(Model.from_file(str(path)).get_vocab().values())
+
+
+def write_streams(
+    data: Data, survey: Survey, units: Tokenizer, end: int, pool: float, seed: int, folder: Path
+) -> None:
+    """Tokenise the sources: one file each, and what there is to know of it, in a folder.
+
+    Args:
+        data: The sources.
+        survey: What they hold, in tokens of the budget.
+        units: Cuts into the model's tokens.
+        end: Number of the mark of a document's end.
+        pool: Tokens of the budget of each source beyond which a random part of its documents is
+            enough.
+        seed: Of that part.
+        folder: Where; what is there already is kept.
+    """
+    kind = np.dtype(np.uint16 if end < 1 << 16 else np.uint32)
+    parts = [min(1.0, pool / max(a, 1)) for a in survey.available]
+    jobs = [
+        (i, j, piece)
+        for i, s in enumerate(data.sources)
+        for j, piece in enumerate(s.pieces())
+        if not _about(folder, i).exists()
+    ]
+    encode = partial(_encode, data.sources, survey, units, end, parts, seed, kind)
+    done = zip(jobs, data.engine(encode, jobs, label="tokenising", holds=HOLDS))
+    for i, source in enumerate(data.sources):
+        if _about(folder, i).exists():
+            continue
+        tokens = counted = 0
+        with whole_file(folder / f"{i}.tokens") as path, path.open("wb") as file:
+            for _ in source.pieces():
+                _, (found, whole) = next(done)
+                with explained(folder):
+                    file.write(found.tobytes())
+                tokens, counted = tokens + len(found), counted + whole
+        if not counted:
+            raise CuveeError(f"source {source.name!r} holds no tokens: remove it or check it.")
+        about = {"ratio": tokens / counted, "part": parts[i], "kind": kind.str}
+        text = json.dumps(about)
+        write_whole(_about(folder, i), lambda p, text=text: p.write_text(text, encoding="utf-8"))
+
+
+def _about(folder: Path, i: int) -> Path:
+    return folder / f"{i}.json"
+
+
+def read_streams(names: Sequence[str], folder: Path) -> tuple[Stream, ...]:
+    """The streams that `write_streams` wrote."""
+    found = []
+    for i, name in enumerate(names):
+        about = json.loads(_about(folder, i).read_text(encoding="utf-8"))
+        tokens = np.memmap(folder / f"{i}.tokens", dtype=np.dtype(about["kind"]), mode="r")
+        found.append(Stream(name, tokens, about["ratio"], about["part"]))
+    return tuple(found)
+
+
+def _encode(
+    sources: Sequence[Source], survey: Survey, units: Tokenizer, end: int, parts: Sequence[float],
+    seed: int, kind: Any, job: tuple[int, int, Piece],
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """Tokens of a piece, and how many of the budget's tokens they are."""
+    i, j, piece = job
+    lengths = survey.lengths[i][j]
+    wanted = stream(seed, "pool", sources[i].name, j).random(len(lengths)) < parts[i]
+    if parts[i] < 1 and not wanted.any() and len(lengths):
+        wanted[0] = True  # so that a source of few large documents is not left empty
+    found, at = [np.zeros(0, kind)], 0
+    for batch in sources[i].read(piece):
+        here = wanted[at : at + len(batch.text)]
+        at += len(batch.text)
+        cuts = units.cut(batch.text.filter(pa.array(here)))
+        found.extend(_with_ends(cut.ids, cut.offsets, end).astype(kind) for cut in cuts)
+    return np.concatenate(found), int(lengths[wanted].sum(dtype=np.int64))
+
+
+def _with_ends(ids: np.ndarray, offsets: np.ndarray, end: int) -> np.ndarray:
+    """Documents that are not empty, each followed by the mark."""
+    stops = offsets[1:][np.diff(offsets) > 0]
+    return np.insert(ids.astype(np.int64), stops, end)

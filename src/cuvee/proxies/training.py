@@ -1,0 +1,212 @@
+"""The training loop: from a state and a mixture to a later state, the same to the bit each time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cuvee.core import CuveeError
+from cuvee.core.files import write_whole
+from cuvee.core.order import Order
+from cuvee.proxies.network import Network, mean_loss
+from cuvee.proxies.recipe import Recipe
+from cuvee.proxies.shapes import Shape
+
+BETAS = (0.9, 0.95)
+LOOK = 20
+"""Steps after which the loss is looked at, on a GPU: each look waits for it."""
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """A network in training. `train` changes it.
+
+    Args:
+        network: Its parameters.
+        optimizer: Its moments.
+        order: Which source each window comes from, so far.
+        done: Windows seen.
+        seed: Of the first parameters, and of the shuffles.
+    """
+
+    network: Network
+    optimizer: torch.optim.AdamW
+    order: Order | None
+    done: int
+    seed: int
+
+    @staticmethod
+    def new(shape: Shape, seed: int, device: torch.device, precision: torch.dtype) -> "State":
+        """Before the first step."""
+        network = Network(shape, torch.Generator().manual_seed(seed), precision).to(device)
+        if device.type == "cuda":
+            network.compile()
+        return State(network, _optimizer(network), None, 0, seed)
+
+    def save(self, path: Path) -> None:
+        """Whole or not at all."""
+        shape = self.network.shape
+        plain = {
+            "shape": (shape.vocabulary, shape.context, shape.layers, shape.width),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": None if self.order is None else self.order.since(self.done).to_dict(),
+            "done": self.done,
+            "seed": self.seed,
+        }
+        write_whole(path, lambda p: torch.save(plain, p))
+
+    @staticmethod
+    def load(path: Path, shape: Shape, device: torch.device, precision: torch.dtype) -> "State":
+        """What `save` wrote.
+
+        Raises:
+            CuveeError: The file is damaged, or of a network of another shape.
+        """
+        try:
+            plain = torch.load(path, map_location=device, weights_only=True)
+            found = Shape(*plain["shape"])
+        except Exception as error:  # the library raises of every kind
+            raise CuveeError(
+                f"{path} is no checkpoint of the transformer proxy: expected a file that it wrote."
+            ) from error
+        for name in ("vocabulary", "context", "layers", "width"):
+            if getattr(found, name) != getattr(shape, name):
+                raise CuveeError(
+                    f"{path} is a checkpoint of another network: its {name} is "
+                    f"{getattr(found, name)}, expected {getattr(shape, name)}; use the settings "
+                    f"that it was trained with, or another checkpoint."
+                )
+        state = State.new(shape, int(plain["seed"]), device, precision)
+        state.network.load_state_dict(plain["network"])
+        state.optimizer.load_state_dict(plain["optimizer"])
+        state.order = None if plain["order"] is None else Order.from_dict(plain["order"])
+        state.done = int(plain["done"])
+        return state
+
+
+def _optimizer(network: Network) -> torch.optim.AdamW:
+    matrices = [p for p in network.parameters() if p.ndim == 2]
+    others = [p for p in network.parameters() if p.ndim != 2]
+    return torch.optim.AdamW(
+        [{"params": matrices}, {"params": others, "weight_decay": 0.0}], betas=BETAS, fused=True
+    )
+
+
+def train(
+    state: State,
+    until: int,
+    recipe: Recipe,
+    windows: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    after_step: Callable[[State], object] = lambda state: None,
+) -> None:
+    """Train a state on, in place.
+
+    Batch by batch, windows come from the state's order, so that where a run stops and goes on
+    makes no difference.
+
+    Args:
+        state: Whose order says what comes next.
+        until: Windows seen at the end.
+        recipe: Of the whole run.
+        windows: Source and number of each row -> (rows, context + 1) of token numbers.
+        after_step: Called after every step, to save the state, say.
+
+    Raises:
+        CuveeError: The loss is no longer a number.
+    """
+    network, optimizer = state.network, state.optimizer
+    device = network.embedding.device
+    if state.order is None:
+        raise CuveeError("a run needs the shares of its first windows.")
+    optimizer.param_groups[0]["weight_decay"] = recipe.weight_decay
+    while state.done < until:
+        stop = min(state.done + recipe.rows, until)
+        batch = torch.from_numpy(windows(*state.order.between(state.done, stop)))
+        rate = recipe.rate(state.done)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = mean_loss(network, batch.to(device, non_blocking=True))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        step = state.done // recipe.rows
+        look = device.type == "cpu" or step % LOOK == 0 or stop == until
+        if look and not torch.isfinite(loss):
+            raise CuveeError(
+                f"the loss of a run is {loss.item()} at step {step} (learning rate {rate:.3g}): "
+                f"set a lower lr, as in transformer:lr={recipe.lr / 4:.2g}; finished runs are kept."
+            )
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        state.done = stop
+        after_step(state)
+
+
+def merged(states: Sequence[tuple[float, State]]) -> Network:
+    """The network whose parameters are the weighted mean of others'."""
+    first = states[0][1].network
+    total: dict[str, Tensor] = {}
+    for weight, state in states:
+        if state.network.shape != first.shape:
+            raise CuveeError("only networks of one shape can be merged: give all runs one size.")
+        for name, value in state.network.state_dict().items():
+            total[name] = weight * value + total.get(name, 0)
+    network = Network(first.shape, torch.Generator(), first.precision).to(first.embedding.device)
+    network.load_state_dict(total)
+    return network
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads inside, whatever the number of runs side by side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def best_device(name: str) -> torch.device:
+    """The device of a name; `auto` is the GPU where there is one.
+
+    Raises:
+        CuveeError: There is no such device.
+    """
+    found = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        device = torch.device(found)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise CuveeError(
+            f"device {name!r} cannot be used ({reason}): auto, cpu or cuda."
+        ) from error
+    return device
+
+
+def precision_of(name: str, device: torch.device) -> torch.dtype:
+    """Of matrix products: bf16 where the hardware has it, single precision elsewhere."""
+    kinds: dict[str, Any] = {"bf16": torch.bfloat16, "fp32": torch.float32}
+    if name != "auto":
+        if name not in kinds:
+            raise CuveeError(f"precision must be auto, bf16 or fp32, got {name!r}.")
+        return kinds[name]
+    if device.type == "cpu":
+        fast = torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_bf16()
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16
+
+
+def _has_bf16() -> bool:
+    """Whether the CPU itself multiplies bf16; the library alone would emulate it, slowly."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

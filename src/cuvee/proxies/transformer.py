@@ -1,0 +1,158 @@
+"""The transformer proxy: real training of a small network on each mixture."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from numpy.random import Generator
+
+from cuvee.core import CuveeError, parse_tokens
+from cuvee.core.data import Data, Survey
+from cuvee.core.files import explained
+from cuvee.core.units import Tokenizer
+from cuvee.proxies import training
+from cuvee.proxies.network_trainer import NetworkTrainer, Test
+from cuvee.proxies.recipe import Course
+from cuvee.proxies.shapes import shape_of
+from cuvee.proxies.target_text import cut_all
+from cuvee.proxies.tokens import read_streams, vocabulary_file, vocabulary_of, write_streams
+
+VERSION = 1
+"""Of what is kept in the cache: what another version wrote is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transformer:
+    """Trains a small decoder on each mixture and measures its loss on the targets.
+
+    RMSNorm, rotary positions, SwiGLU, tied embeddings; AdamW with learning rate and batch from a
+    published law. Windows of the sources are mixed in the exact proportions of a trial; a trial
+    that continues another goes on from its state. Tokens are those of the given tokenizer, or
+    byte-pair tokens learnt from the sources. Tokenised sources, finished runs and recent states
+    are kept in a cache folder: what was stopped goes on where it was.
+
+    Args:
+        size: Parameters, such as 0.3M, 1M, 3M, 10M, 30M, or any number.
+        context: Tokens that the network sees.
+        vocabulary: Tokens to learn where no tokenizer is given.
+        lr: Highest learning rate; 0: from the law.
+        batch: Tokens of a batch; 0: from the law.
+        course: Of the learning rate: wsd (plateau, then a linear fall), cosine or constant.
+        warmup: Part of a run in which the learning rate rises.
+        decay: Part of a run in which it falls, for wsd.
+        weight_decay: Of matrices.
+        tokens: Most tokens of a run; a longer one is scaled down, sources and all, so that
+            repeats stay as they are. Empty: no limit.
+        pool: Tokens of each source from which runs draw; a random part of the documents of
+            larger ones is tokenised.
+        target_tokens: Tokens of each target on which losses are measured.
+        draws: Resamples of the target documents behind the stated spread.
+        start: Checkpoint that runs start from instead of random parameters.
+        device: auto, cpu, cuda.
+        precision: Of matrix products: auto (bf16 where the hardware has it), bf16, fp32.
+        threads: Of one run on a CPU; results depend on it in the last bits.
+        cache: Folder; by default `$CUVEE_CACHE`, or `cuvee` in the user's cache folder.
+        keep: Bytes of states that are kept; older ones are deleted, and trained again when needed.
+
+    Fails when: the order of mixtures changes with size or length of training; the loss of a single
+    run is too noisy for what is asked of it.
+
+    References: Touvron et al., "LLaMA", arXiv 2302.13971, 2023 (the shape); Loshchilov and Hutter,
+    "Decoupled weight decay regularization", arXiv 1711.05101, 2017; Hu et al., "MiniCPM", arXiv
+    2404.06395, 2024 (wsd); Li et al., "Predictable scale: part I", arXiv 2503.04715, 2025 (law).
+    """
+
+    real: ClassVar[bool] = True
+    prior: ClassVar[str] = "counts"
+
+    size: str = "0.3M"
+    context: int = 128
+    vocabulary: int = 4096
+    lr: float = 0.0
+    batch: float = 0.0
+    course: Course = "wsd"
+    warmup: float = 0.05
+    decay: float = 0.3
+    weight_decay: float = 0.1
+    tokens: str = ""
+    pool: str = "20M"
+    target_tokens: int = 12_000
+    draws: int = 40
+    start: str = ""
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 1
+    cache: str = ""
+    keep: float = 2e9
+
+    def __post_init__(self) -> None:
+        if self.course not in ("wsd", "cosine", "constant"):
+            raise CuveeError(f"transformer: course must be wsd, cosine or constant: {self.course}.")
+        if self.context < 2 or self.draws < 1 or self.threads < 1 or self.target_tokens < 1:
+            raise CuveeError(
+                "transformer: context must be at least 2; draws, threads, target_tokens at least 1."
+            )
+        if self.vocabulary < 257:
+            raise CuveeError("transformer: vocabulary must be at least 257: 256 bytes and more.")
+        if min(self.lr, self.batch, self.weight_decay) < 0:
+            raise CuveeError("transformer: lr, batch and weight_decay cannot be below 0.")
+        if not (0 <= self.warmup < 1 and 0 <= self.decay <= 1):
+            raise CuveeError("transformer: warmup and decay are parts of a run, from 0 to 1.")
+        for amount in (self.size, self.pool, self.tokens or "1"):
+            parse_tokens(amount)
+
+    def prepare(self, data: Data, *, rng: Generator) -> tuple["NetworkTrainer", Survey]:
+        """Learn or read the vocabulary, and tokenise the sources, unless that was done before."""
+        device = training.best_device(self.device)
+        seed = int(rng.integers(2**31))
+        survey, _ = data.survey()
+        folder = self._folder(data, survey, seed)
+        units, vocabulary = self._units(data, folder)
+        shape = shape_of(parse_tokens(self.size), vocabulary + 1, self.context)
+        write_streams(data, survey, units, vocabulary, parse_tokens(self.pool), seed, folder)
+        tests = tuple(
+            Test.of(
+                cut_all(units, t), self.target_tokens, self.context, vocabulary, self.draws, rng
+            )
+            for t in data.targets
+        )
+        names = tuple(s.name for s in data.sources)
+        trainer = NetworkTrainer(
+            names, tuple(t.name for t in data.targets), survey.available, self, shape,
+            read_streams(names, folder), tests, folder, seed, device,
+            training.precision_of(self.precision, device),
+        )  # fmt: skip
+        return trainer, survey
+
+    def _folder(self, data: Data, survey: Survey, seed: int) -> Path:
+        """Where everything that belongs to these sources is kept."""
+        what = [dict(s.fingerprint()) for s in data.sources], survey.available.tolist()
+        same = repr((VERSION, what, data.units.name, self.vocabulary, self.pool, seed))
+        if isinstance(data.units, Tokenizer):
+            same += hashlib.sha256(Path(data.units.path).read_bytes()).hexdigest()
+        folder = cache_folder(self.cache) / hashlib.sha256(same.encode()).hexdigest()[:16]
+        with explained(folder):
+            for name in ("runs", "states"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _units(self, data: Data, folder: Path) -> tuple[Tokenizer, int]:
+        """What cuts text into the network's tokens, and how many there are."""
+        if isinstance(data.units, Tokenizer):
+            return data.units, vocabulary_of(Path(data.units.path))
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            vocabulary_file(data, self.vocabulary, path)
+        return Tokenizer(str(path)), vocabulary_of(path)
+
+
+def cache_folder(given: str) -> Path:
+    """Where runs are kept: as asked for, or as the environment says."""
+    if given:
+        return Path(given).expanduser()
+    if found := os.environ.get("CUVEE_CACHE"):
+        return Path(found)
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(root, "cuvee")
