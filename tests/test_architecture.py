@@ -15,10 +15,13 @@ from cuvee.core.methods import load, summary
 ROOT = Path(cuvee.__file__).parent
 ROOMS = ("sources", "proxies", "mix", "predict", "export", "engine", "report", "cli", "testing")
 MEETING = (
-    "answer.py", "comparison.py", "driver.py", "forecasting.py", "from_runs.py", "inference.py",
-    "law_scores.py", "laws.py", "procedures.py", "question.py", "scoring.py", "summary.py",
+    "answer.py", "comparison.py", "driver.py", "fidelity.py", "forecasting.py", "from_runs.py",
+    "inference.py", "law_scores.py", "laws.py", "procedures.py", "question.py", "real_runs.py",
+    "scoring.py", "summary.py", "trials.py",
 )  # fmt: skip
 """The places where rooms meet, beside cli and testing."""
+MEETING_FOLDERS = ("live",)
+"""Such places with more than one file; `live` needs torch, so nothing imports it."""
 TABLES = [r for r in ROOMS if hasattr(import_module(f"cuvee.{r}"), "METHODS")]
 LISTED = [(room, name) for room in TABLES for name in import_module(f"cuvee.{room}").METHODS]
 
@@ -45,7 +48,7 @@ def files(folder):
 
 def test_every_folder_is_core_or_a_room():
     found = {p.name for p in ROOT.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    assert found == {"core", *ROOMS}, "a new room belongs in ROOMS"
+    assert found == {"core", *ROOMS, *MEETING_FOLDERS}, "a new room belongs in ROOMS"
     assert {p.name for p in ROOT.glob("*.py")} == {
         "__init__.py", "__main__.py", "contracts.py", *MEETING
     }  # fmt: skip
@@ -76,6 +79,13 @@ def test_only_the_meeting_places_import_rooms():
     assert rooms_of(ROOT / "question.py") == {"sources"}
     assert not rooms_of(ROOT / "driver.py") & {"cli", "testing"}
     assert not rooms_of(ROOT / "__init__.py") - {"cli"}
+
+
+def test_nothing_imports_the_meeting_folders():
+    for path in ROOT.rglob("*.py"):
+        if path.relative_to(ROOT).parts[0] not in MEETING_FOLDERS:
+            used = {m.split(".")[1] for m in imported(path) if "." in m}
+            assert not used & set(MEETING_FOLDERS), path
 
 
 def test_nothing_but_the_terminal_uses_testing_or_cli():

@@ -15,6 +15,7 @@ from cuvee.core import Estimate, Problem, Study
 from cuvee.core.data import Data, Survey
 from cuvee.core.files import explained, write_whole
 from cuvee.core.recipe import Recipe, to_json
+from cuvee.fidelity import Trained
 from cuvee.question import in_memory
 from cuvee.summary import Rival, describe, numbers, probability_better
 
@@ -44,6 +45,7 @@ class Blend:
         data: Sources and targets.
         recipe: How to do it again.
         notes: What else a user should know.
+        trained: The real runs behind it, if the proxy made any.
     """
 
     method: str
@@ -58,6 +60,7 @@ class Blend:
     data: Data
     recipe: Recipe
     notes: tuple[str, ...] = ()
+    trained: Trained | None = None
 
     def __str__(self) -> str:
         return report.as_text(self.to_dict())
@@ -79,6 +82,7 @@ class Blend:
         settings = self.recipe.settings
         return {
             **describe(self),
+            **({} if self.trained is None else self.trained.to_dict(self.study)),
             "token": self.data.units.name,
             "epochs": dict(zip(problem.sources, map(float, epochs))),
             "available": dict(zip(problem.sources, map(float, problem.available))),

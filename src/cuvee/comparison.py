@@ -3,26 +3,32 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 from scipy.stats import norm
 
-from cuvee import driver, mix, report
+from cuvee import driver, mix, real_runs, report
 from cuvee.contracts import Mixer, Trainer
 from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json, versions
 from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
+from cuvee.fidelity import one
 from cuvee.question import Opened, Question, Settings, open_question
 from cuvee.sources.part import halves
-from cuvee.summary import json_number, numbers
+from cuvee.summary import numbers
+from cuvee.trials import run
 
 BASELINE = "uniform"
-SPEND = 128
-"""Proxy tokens that each method may train on, in budgets, unless something else is asked for."""
+SPEND, SEEDS = 128, 5
+"""Proxy tokens that each method may train on, in budgets, and seeds, unless asked otherwise.
+
+With a proxy that really trains: `real_runs.RUNS` budgets and one seed.
+"""
 NOISE = 0.05
 """Chance, over all methods together, to call a gain more than noise where there is none."""
 MATTERS = 1e-3
@@ -142,6 +148,7 @@ class Comparison:
             "seeds": self.seeds,
             "sources": list(self.problem.sources),
             "targets": list(self.problem.targets),
+            "trained": real_runs.is_real(self.question.proxy),
             "methods": [self._row(r) for r in self.results],
             "settings": self.question.settings(),
             "versions": versions(),
@@ -178,7 +185,7 @@ def compare(
     sources: Mapping[str, Any],
     *,
     methods: Sequence[str] | str = "all",
-    seeds: int = 5,
+    seeds: int | None = None,
     spend: str | float | None = None,
     workers: int = 0,
     progress: Progress = silent,
@@ -188,11 +195,14 @@ def compare(
 
     Half of each target's documents are for choosing, the other half for judging.
 
+    With a proxy that really trains, every method makes its runs and one more for its answer, so
+    methods must be named.
+
     Args:
         sources: As for `blend`.
         methods: Names, or `"all"`; `uniform` is always there.
-        seeds: How often each is run, each time with another seed.
-        spend: Proxy tokens that each may train on; 128 budgets by default.
+        seeds: How often each is run, each time with another seed; 5, or 1 where runs are real.
+        spend: Proxy tokens that each may train on; 128 budgets by default, 16 where runs are real.
         workers: Threads; all cores by default.
         progress: Called after each finished part of the work.
         settings: As for `blend`, `method` aside.
@@ -214,12 +224,19 @@ def compare(
     for name in ("runs", "method"):
         if name in settings:
             raise CuveeError(f"compare has no setting {name!r}: give methods, without runs.")
-    if seeds < 1:
+    if seeds is not None and seeds < 1:
         raise CuveeError(f"seeds must be at least 1, got {seeds}.")
     question = driver.ask(sources, **settings)
-    names = chosen(methods)
+    names, real = chosen(methods), real_runs.is_real(question.proxy)
+    if real and len(names) >= len(mix.METHODS):
+        raise CuveeError(
+            f"with proxy {question.proxy!r} every method makes about {real_runs.RUNS + 1} real "
+            f"runs: name the methods that you can afford, as in --methods surrogate,regmix."
+        )
+    seeds = seeds or (1 if real else SEEDS)
     opened = open_question(question, Local(workers, progress), own=True)
-    arena = _Arena.of(opened, SPEND * question.tokens if spend is None else parse_tokens(spend))
+    budgets = real_runs.RUNS if real else SPEND
+    arena = _Arena.of(opened, budgets * question.tokens if spend is None else parse_tokens(spend))
     arena = replace(arena, facts=driver.facts(arena.opened, sorted(_needs(names))))
     results, base = [], None
     for done, name in enumerate(names):
@@ -262,13 +279,18 @@ def _loaded(names: Sequence[str]) -> Iterator[tuple[str, Mixer]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Arena:
-    """The question with the half to choose by, and two trainers: to choose, and to judge."""
+    """The question with the half to choose by, and two trainers: to choose, and to judge.
+
+    Where they really train, `prior` is the free forecast, and `real` is set.
+    """
 
     opened: Opened
     problem: Problem
     choosing: Trainer
     judging: Trainer
     facts: Mapping[str, Any]
+    real: bool = False
+    prior: real_runs.Ask | None = None
 
     @staticmethod
     def of(opened: Opened, spend: float) -> "_Arena":
@@ -283,7 +305,12 @@ class _Arena:
             first.sources, first.targets, first.available, question.tokens, opened.objective(),
             question.limits, spend=spend,
         )  # fmt: skip
-        return _Arena(parts[0], problem, first, second, {})
+        if not real_runs.is_real(question.proxy):
+            return _Arena(parts[0], problem, first, second, {})
+        judge = real_runs.remembered(partial(run, second, question.seed))
+        once = real_runs.Asked(problem, judge)  # equal blends are trained once
+        prior = real_runs.prior_for(parts[0])
+        return _Arena(parts[0], problem, first, once, {}, real=True, prior=prior)
 
     def shown(self) -> Problem:
         """The problem with those targets alone that count."""
@@ -296,7 +323,7 @@ class _Arena:
 
     def judge(self, name: str, seeds: int, base: Estimate | None) -> Result:
         try:
-            mixer = mix.load(name)
+            mixer = mix.load(self._affordable(name) if self.real else name)
             with one_thread():
                 found = [self._once(mixer, name, seed) for seed in range(seeds)]
         except (ValueError, ArithmeticError) as error:  # one method does not end the others
@@ -313,18 +340,29 @@ class _Arena:
         mean = float(np.mean([score(once.losses.mean) for once in found]))
         return Result(name, shares, losses, gains, spent, seconds, mean)
 
-    def _once(self, mixer: Mixer, name: str, seed: int) -> "_Once":
+    def _affordable(self, name: str) -> str:
+        """The method with as many real runs as may be spent."""
+        real_runs.check_gradient(name, self.opened.question.proxy)
+        runs = int(self.problem.spend // self.problem.tokens)
+        return real_runs.with_runs(name, runs or None)
+
+    def _once(self, mixer: Mixer, name: str, luck: int) -> "_Once":
         start = time.perf_counter()
-        seed += self.opened.question.seed
+        seed = luck + self.opened.question.seed
         problem = replace(self.problem, facts=self.facts)
         engine = self.opened.data.engine
-        study = driver.explore(problem, self.choosing, mixer, seed, engine)
+        if self.real:
+            bench = real_runs.Bench(problem, self.choosing, self.prior, seed, engine)
+            study = bench.search(mixer, bench.free_choice())
+        else:
+            study = driver.explore(problem, self.choosing, mixer, seed, engine)
         if study.spent > problem.spend * (1 + 1e-6):
             raise CuveeError(f"spent {study.spent:.3g} proxy tokens, of {problem.spend:.3g}.")
         answer = mixer.recommend(study, rng=stream(seed, "recommend"))
         shares = driver.rounded(driver.checked(answer, problem, name), problem).mean
         seconds = time.perf_counter() - start
-        losses = driver.forecast(self.judging, problem, self.opened.question.seed, shares)
+        at = self.opened.question.seed
+        losses = driver.forecast(self.judging, problem, at, shares, luck=luck)
         columns = self._columns()
         kept = Estimate(losses.draws[:, columns], losses.unit, losses.spread, losses.mean[columns])
         return _Once(shares, kept, study.spent, seconds)
@@ -351,11 +389,7 @@ def _pooled(losses: Sequence[Estimate]) -> Estimate:
 
 
 def _one(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None:
-        return None
-    low, high = estimate.interval(0.9)
-    values = (estimate.mean, estimate.sd, low, high)
-    return dict(zip(("mean", "sd", "low", "high"), (json_number(float(v)) for v in values)))
+    return None if estimate is None else one(estimate)
 
 
 def _worse(gains: Estimate, names: tuple[str, ...]) -> list[str]:

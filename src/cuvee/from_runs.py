@@ -105,6 +105,11 @@ class Chosen:
             lines.append("Equal shares are forecast to be better than this blend.")
         elif self.method != "uniform" and p <= 0.95:
             lines.append("The blend does not beat equal shares by more than noise.")
+        return [*lines, *self.doubts()]
+
+    def doubts(self) -> list[str]:
+        """What the runs themselves say against the forecast."""
+        lines: list[str] = []
         best, score = self.study.best(), self.problem.objective.score
         gap = float(score(self.losses.mean)) - float(self.study.scores[best])
         if gap > ROOM and not np.allclose(self.study.shares[best], self.shares.mean, atol=1e-3):
@@ -203,9 +208,19 @@ def _check(propose: object, seed: object) -> None:
 
 
 def choose(
-    study: Study, names: tuple[str, ...], method: str, *, seed: int = 0, propose: int = 0
-) -> Chosen:
-    """What a mixer recommends from a study of real runs, with forecasts for it and for rivals."""
+    study: Study, names: tuple[str, ...], method: str, *, seed: int = 0, propose: int = 0,
+    others: Mapping[str, Estimate] | None = None,
+) -> Chosen:  # fmt: skip
+    """What a mixer recommends from a study of real runs, with forecasts for it and for rivals.
+
+    Args:
+        study: The runs.
+        names: Of the runs.
+        method: Mixer, with its settings.
+        seed: Of everything random.
+        propose: How many further runs to propose.
+        others: More mixtures to forecast beside the baselines, by name.
+    """
     mixer, rng = mix.load(method), stream(seed, "recommend")
     law = mixer if isinstance(mixer, Learner) else mix.load(JUDGE)
     if not isinstance(law, Learner):
@@ -216,18 +231,18 @@ def choose(
             f"answer: choose a method that learns from any runs, such as {JUDGE}."
         )
     with one_thread():
-        return _chosen(study, names, method, mixer, law, seed, propose)
+        return _chosen(study, names, method, mixer, law, seed, propose, others or {})
 
 
 def _chosen(
     study: Study, names: tuple[str, ...], method: str, mixer: Mixer, law: Learner, seed: int,
-    propose: int,
+    propose: int, others: Mapping[str, Estimate],
 ) -> Chosen:  # fmt: skip
     problem, rng = study.problem, stream(seed, "recommend")
     check_distinct(study)
     forecast = law.fit(study, rng=stream(seed, "fit"))
     shares = mixer.recommend(study, rng=rng)
-    found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES}
+    found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES} | dict(others)
     losses = _losses(forecast, problem, [shares.mean, *(e.mean for e in found.values())])
     flattery = _optimism(mixer, forecast, study, shares.mean, seed)
     rivals = {n: Rival(e, loss) for (n, e), loss in zip(found.items(), losses[1:])}

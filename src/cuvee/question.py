@@ -22,11 +22,13 @@ from cuvee.core.data import Batch, Data, Engine, Reject, Source, Units, batches,
 from cuvee.core.files import sha256
 from cuvee.core.mixture import MAX_EPOCHS
 from cuvee.core.recipe import Recipe, versions
+from cuvee.core.rows import RowUnits
 from cuvee.core.run_files import table_files
 from cuvee.core.units import Tokenizer, Words
 from cuvee.sources.memory import Memory
 from cuvee.sources.part import Apart, Without, hold_out, sample
 from cuvee.sources.paths import are_paths
+from cuvee.sources.table import holds_rows, is_table, row_bytes
 
 BYTES_PER_TOKEN = 5
 """Rough, to turn a wanted number of target tokens into bytes before anything is cut."""
@@ -39,7 +41,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "budget": (str, int, float), "method": (str,), "objective": (str, Mapping),
     "max_epochs": (int, float, str, Mapping), "min_share": (int, float, Mapping),
     "fixed": (Mapping, NoneType), "proxy": (str,), "tokenizer": (str, Path, NoneType),
-    "text": (str, Mapping, NoneType), "runs": (str, Path, list, tuple, NoneType),
+    "text": (str, Mapping, NoneType), "runs": (int, str, Path, list, tuple, NoneType),
     "split": (Mapping, NoneType), "incomplete": (str,),
     "seed": (int,), "strict": (bool,), "target_tokens": (int,),
 }  # fmt: skip
@@ -58,7 +60,7 @@ class Settings(TypedDict, total=False):
     proxy: str
     tokenizer: str | None
     text: str | Mapping[str, str] | None
-    runs: str | Sequence[str] | None
+    runs: int | str | Sequence[str] | None
     split: Mapping[str, Mapping[str, float]] | None
     incomplete: str
     seed: int
@@ -72,7 +74,7 @@ class Question:
 
     Args:
         sources: By name: a path, a glob, a folder, several of them, a list of texts, or a
-            function that returns an iterator of texts.
+            function that returns an iterator of texts. Or rows of numbers: `(x, y)`, `.npz` files.
         target: Text on which a low loss is wanted: a path, the name of a source (a part of it
             is held out), or several by name. None: a held-out part of every source.
         budget: Tokens to train on, e.g. `"10M"`.
@@ -85,8 +87,9 @@ class Question:
         tokenizer: A `tokenizer.json`; tokens are then its tokens. None: built-in words.
         text: Column or field that holds the text; one for all, or by source and target. None:
             found.
-        runs: Tables of real runs on these sources, whose losses correct the proxy's; their
-            targets have the names of these targets.
+        runs: With a proxy that trains: how many runs to make; 16 if None. Else tables of real
+            runs on these sources, whose losses correct the proxy's; their targets have the names
+            of these targets.
         split: Sources of the runs that have been split since: for each the weights of its parts.
         incomplete: What to do with runs that lack a loss: `"drop"`, and say so, or `"refuse"`.
         seed: Of everything random.
@@ -105,7 +108,7 @@ class Question:
     proxy: str = "counts"
     tokenizer: str | None = None
     text: str | Mapping[str, str] | None = None
-    runs: str | Sequence[str] | None = None
+    runs: int | str | Sequence[str] | None = None
     split: Mapping[str, Mapping[str, float]] | None = None
     incomplete: str = "drop"
     seed: int = 0
@@ -123,6 +126,8 @@ class Question:
                 raise CuveeError(f"{name}: expected {wanted}, got {value!r}.")
         if self.target_tokens < 1:
             raise CuveeError(f"target_tokens must be at least 1, got {self.target_tokens}.")
+        if self.count is not None and self.count < 1:
+            raise CuveeError(f"runs: expected at least 1 or tables, got {self.count}.")
         if not 0 <= self.seed < 2**63:
             raise CuveeError(f"the seed must be a whole number from 0 to 2^63, got {self.seed}.")
         parse_tokens(self.budget)
@@ -136,8 +141,13 @@ class Question:
     @property
     def tables(self) -> list[str | Path]:
         """Files of runs."""
-        runs = self.runs
+        runs = None if isinstance(self.runs, int) else self.runs
         return [runs] if isinstance(runs, str | Path) else list(runs or ())
+
+    @property
+    def count(self) -> int | None:
+        """Real runs to make; None if no number was given."""
+        return self.runs if isinstance(self.runs, int) else None
 
     @property
     def limits(self) -> Limits:
@@ -154,7 +164,7 @@ class Question:
         plain["sources"] = {name: _written(name, spec) for name, spec in self.sources.items()}
         plain["target"] = None if self.target is None else _written("target", self.target)
         plain["budget"] = self.tokens
-        plain["runs"] = [str(path) for path in self.tables]
+        plain["runs"] = self.count or [str(path) for path in self.tables]
         plain["tokenizer"] = None if self.tokenizer is None else str(self.tokenizer)
         for name in ("max_epochs", "min_share"):
             plain[name] = _finite(plain[name])
@@ -196,11 +206,11 @@ def open_question(question: Question, engine: Engine, own: bool = False) -> Open
     Raises:
         CuveeError: A source or target cannot be read.
     """
-    units: Units = Words() if question.tokenizer is None else Tokenizer(str(question.tokenizer))
     sources = {
         name: room.open_source(name, spec, question.text_of(name))
         for name, spec in question.sources.items()
     }
+    units = _units(question, list(sources.values()))
     targets, whole, given, asked = _open_targets(question, sources, own)
     names = [target.name for target in targets]
     parse_objective(question.objective, asked)  # here already, as it costs nothing
@@ -220,6 +230,28 @@ def open_question(question: Question, engine: Engine, own: bool = False) -> Open
     except TypeError as error:
         raise CuveeError(f"a name or path cannot be written to a recipe: {error}.") from error
     return Opened(question, data, recipe, asked)
+
+
+def _units(question: Question, sources: Sequence[Source]) -> Units:
+    """What a token is; a row of a table is one."""
+    _check_alike(sources)
+    rows = holds_rows(sources[0])
+    if rows and question.tokenizer is not None:
+        raise CuveeError("a tokenizer cuts text, and these are rows of numbers: leave it out.")
+    if rows:
+        return RowUnits()
+    return Words() if question.tokenizer is None else Tokenizer(str(question.tokenizer))
+
+
+def _check_alike(sources: Sequence[Source]) -> None:
+    """Refuse text beside rows."""
+    for one in sources:
+        if holds_rows(one) != holds_rows(sources[0]):
+            rows, text = (one, sources[0]) if holds_rows(one) else (sources[0], one)
+            raise CuveeError(
+                f"{rows.name!r} holds rows of numbers and {text.name!r} text: expected rows "
+                "everywhere, as .npz files or arrays (x, y), or text everywhere."
+            )
 
 
 def _fingerprints(question: Question, data: Data, files: list[Source]) -> dict[str, dict[str, str]]:
@@ -253,27 +285,35 @@ def _open_targets(
         wanted = {name: name for name in sources}
     elif isinstance(wanted, str | Path):
         wanted = {wanted if wanted in sources else target_name(str(wanted)): wanted}
-    elif not isinstance(wanted, Mapping):
+    elif is_table(wanted) or not isinstance(wanted, Mapping):
         wanted = {"target": wanted}
     check_names(list(wanted), "target")
     asked = tuple(wanted)
     if own:
         wanted = dict(wanted) | {name: name for name in sources if name not in wanted}
-    size = question.target_tokens * BYTES_PER_TOKEN
+    rows = holds_rows(next(iter(sources.values())))
     looked_at: list[Memory] = []
     whole: list[Source] = []
     given: list[Source] = []
     for name, spec in wanted.items():
         if isinstance(spec, str) and spec in sources:
-            part, full = hold_out(sources[spec], size, seed=question.seed)
+            size = _bytes_of(sources[spec], question.target_tokens)
+            part, full = hold_out(sources[spec], size, seed=question.seed, cut=not rows)
             full = replace(full, name=name)
         else:
             full = _open_target(name, spec, question.text_of(name), sources)
-            part = sample(full, size, seed=question.seed)
+            _check_alike([*sources.values(), full])
+            size = _bytes_of(full, question.target_tokens)
+            part = sample(full, size, seed=question.seed, cut=not rows)
             given.append(full)
         looked_at.append(replace(part, name=name))
         whole.append(full)
     return tuple(looked_at), whole, given, asked
+
+
+def _bytes_of(source: Source, units: int) -> int:
+    """About how many bytes so many units take."""
+    return int(units * (row_bytes(source) if holds_rows(source) else BYTES_PER_TOKEN))
 
 
 def target_name(path: str) -> str:
@@ -291,6 +331,8 @@ def _open_target(name: str, spec: Any, text: str | None, sources: Mapping[str, S
 
 def _written(name: str, spec: Any) -> Any:
     """A specification as a recipe holds it."""
+    if is_table(spec):
+        return IN_MEMORY
     if isinstance(spec, str | Path):
         return str(spec)
     if isinstance(spec, Mapping):

@@ -17,7 +17,7 @@ def test_no_check_was_lost():
 
 
 def shrink_pieces(monkeypatch, size):
-    for name in ("files", "parquet", "arrow", "plain", "memory"):
+    for name in ("files", "parquet", "arrow", "plain", "memory", "table"):
         monkeypatch.setattr(import_module(f"cuvee.sources.{name}"), "PIECE", size)
 
 
@@ -31,4 +31,4 @@ def test_contract(method, check, size, tmp_path, monkeypatch):
 @pytest.mark.parametrize("method", [name for name, plant in PLANTS.items() if plant.splits])
 def test_tiny_pieces_are_many(method, tmp_path, monkeypatch):
     shrink_pieces(monkeypatch, 300)
-    assert len(PLANTS[method].good(tmp_path, ["words " * 30] * 50).pieces()) > 5
+    assert len(PLANTS[method].good(tmp_path, PLANTS[method].documents * 3).pieces()) > 5

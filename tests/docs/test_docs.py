@@ -72,6 +72,7 @@ def place(page, tmp_path, monkeypatch):
     """A folder to work in, with the files of the pages, from which modules can be imported."""
     build(tmp_path, words=WORDS.get(page, 160_000))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUVEE_CACHE", str(tmp_path / "cache"))
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     for path in tmp_path.glob("*.py"):

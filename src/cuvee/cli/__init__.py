@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         begun = getattr(options, "resume", None) is not None and options.out
         hint = " What is finished stays; --resume goes on." if begun else ""
+        if getattr(options, "keeps_runs", False):
+            hint = " Finished runs are kept: the same command goes on where it stopped."
         print(f"cuvee: stopped.{hint}", file=sys.stderr)
         # Worker threads are in the middle of a job; every file they write is whole or not there.
         sys.stderr.flush()

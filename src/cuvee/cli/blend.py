@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from cuvee import driver, export, report
+from cuvee import driver, export, real_runs, report
 from cuvee.answer import unread, with_format
 from cuvee.cli import runs
 from cuvee.cli.progress import progress
 from cuvee.cli.words import number
 from cuvee.cli.words import question as settings
+from cuvee.cli.words import runs as runs_asked
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import Recipe, to_json, versions
@@ -23,8 +24,9 @@ from cuvee.question import Opened, Question, in_memory, open_question
 
 def blend(options: argparse.Namespace) -> None:
     """Answer, print, write."""
+    asked = runs_asked(options.runs)
     if not options.sources:
-        if not options.runs:
+        if not isinstance(asked, list):
             raise CuveeError("expected sources as NAME=PATH, or --runs TABLE; see cuvee blend -h.")
         runs.blend_runs(options)
         return
@@ -34,8 +36,8 @@ def blend(options: argparse.Namespace) -> None:
         if getattr(options, name):
             raise CuveeError(f"--{name} is for --runs without text: leave out the sources, or it.")
     question = Question(
-        method=options.method or ("surrogate" if options.runs else "descent"),
-        runs=options.runs,
+        method=options.method or real_runs.method_for(options.proxy, asked),
+        runs=asked,
         split=runs.parts(options.split) if options.split else None,
         incomplete=options.incomplete,
         objective=options.objective,
@@ -86,6 +88,7 @@ def answer_and_write(
 ) -> None:
     """Decide, print the answer, and write the dataset if a folder is given."""
     manifest = None
+    options.keeps_runs = real_runs.keeps_runs(question.proxy)
     with progress(options.quiet) as show:
         opened = driver.opened_for(question, Local(options.workers, show))
         if like is not None:
@@ -119,6 +122,7 @@ def trial(options: argparse.Namespace) -> None:
         rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
     if options.out and path.exists() and Path(options.out).resolve() == path.resolve():
         raise CuveeError(f"--out {options.out} is the file of the mixtures: choose another.")
+    options.keeps_runs = real_runs.keeps_runs(question.proxy)
     with progress(options.quiet) as show:
         opened = open_question(question, Local(options.workers, show))
         tried = driver.try_mixtures(opened, rows)

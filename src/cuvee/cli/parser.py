@@ -11,21 +11,24 @@ Find the best blend of several sources for a target and a budget, and write it.
 
   cuvee blend 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
       --target val.jsonl --budget 10M --out mixed/
+  cuvee blend 'web=web/*.parquet' code=code/ --target val.jsonl --budget 1M \\
+      --proxy transformer --runs 16
   cuvee blend --runs runs.csv --target pile_cc
 
-The second form needs no text: it learns from training runs that you already have.
+The second form trains 16 small models, each where counts and the runs before say that it teaches
+most. The third needs no text: it learns from training runs that you already have.
 A source is NAME=PATH: parquet, jsonl (.gz, .zst), arrow/feather, csv/tsv, plain text,
 a folder of such files, or a Hugging Face dataset saved to disk. Quote globs.
 """
 TRIAL = """\
-Predict the losses of mixtures that you give, without training.
+Predict the losses of mixtures that you give, without training or by one small run of each.
 
   cuvee trial 'web=web/*.parquet' code=code/ --target val.jsonl --budget 10M \\
       --shares mixtures.csv --out losses.csv
   cuvee trial 'web=web/*.parquet' code=code/ --shares web=0.3,code=0.7 --budget 10M
 
 mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
-with loss/<target> and its spread sd/<target>.
+with loss/<target> and its spread sd/<target>. With --proxy transformer each mixture is trained on.
 """
 COMPARE = """\
 Run every method on your data, and judge each on documents that none has seen.
@@ -166,7 +169,9 @@ def _question(parser: argparse.ArgumentParser, runs: bool = False) -> None:
         "may be repeated; default: a held-out part of every source",
     )  # fmt: skip
     parser.add_argument("--budget", required=not runs, metavar="N", help="tokens, e.g. 10M or 2e9")
-    parser.add_argument("--proxy", default="counts", metavar="P", help="default: counts")
+    parser.add_argument(
+        "--proxy", default="counts", metavar="P", help="stand-in for training (default: counts)"
+    )
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable record")
     _text(parser)
 
@@ -188,8 +193,9 @@ def _text(parser: argparse.ArgumentParser) -> None:
 
 def _runs(parser: argparse.ArgumentParser, required: bool = False) -> None:
     parser.add_argument(
-        "--runs", action="append", metavar="TABLE", required=required,
-        help="runs that were made: CSV or Parquet with share/<source> and loss/<target>, or the "
+        "--runs", action="append", metavar="TABLE" if required else "TABLE|N", required=required,
+        help=("" if required else "with a proxy that trains: how many runs to make; else ")
+        + "runs that were made: CSV or Parquet with share/<source> and loss/<target>, or the "
         "two files of olmix or RegMix as A,B; may be repeated",
     )  # fmt: skip
     _tables(parser)
@@ -216,7 +222,7 @@ def _blend(parser: argparse.ArgumentParser) -> None:
     _question(parser, runs=True)
     parser.add_argument(
         "--method", metavar="M",
-        help="NAME or NAME:SETTING=VALUE (default: descent; with --runs surrogate)",
+        help="NAME or NAME:SETTING=VALUE (default: descent; with real runs surrogate)",
     )  # fmt: skip
     _runs(parser)
     parser.add_argument(
@@ -262,10 +268,13 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         "--methods", default="all", metavar="A,B,...",
         help="all, or NAME or NAME:SETTING=VALUE,... (default: all)",
     )  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5")
     parser.add_argument(
-        "--spend", metavar="N", help="proxy tokens that each may train on (default: 128 budgets)"
+        "--seeds", type=int, metavar="N", help="default: 5; 1 with a proxy that trains"
     )
+    parser.add_argument(
+        "--spend", metavar="N",
+        help="proxy tokens that each may train on (default: 128 budgets; 16 if it really trains)",
+    )  # fmt: skip
     _limits(parser, epochs="4")
     parser.add_argument("--out", metavar="DIR", help="write comparison.json and comparison.html")
     _common(parser)

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from cuvee.engine.local import Progress as Report
 from cuvee.engine.local import silent
@@ -12,7 +19,10 @@ from cuvee.engine.local import silent
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Report]:
-    """A callback that shows each stage as one bar; silent when piped or asked to be."""
+    """A callback that shows each stage as one bar; silent when piped or asked to be.
+
+    A stage is what stands before the comma of its label; what follows may change.
+    """
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield silent
@@ -24,11 +34,12 @@ def progress(quiet: bool) -> Iterator[Report]:
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(label: str, done: int, total: int) -> None:
-            if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total)
-            bars.update(tasks[label], completed=done, total=total)  # type: ignore[arg-type]
+            stage = label.partition(",")[0]
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(label, total=total)
+            bars.update(tasks[stage], completed=done, total=total, description=label)
 
         yield report

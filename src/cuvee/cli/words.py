@@ -77,3 +77,13 @@ def amounts(text: str | None, flag: str) -> dict[str, float] | None:
     return {
         name: parse_tokens(amount) for name, amount in named_paths(text.split(","), flag).items()
     }
+
+
+def runs(words: Sequence[str] | None) -> int | list[str] | None:
+    """`--runs 16`: how many real runs to make; `--runs TABLE`: files of runs that were made."""
+    if not words:
+        return None
+    counts = [word for word in words if word.isdecimal()]
+    if counts and len(words) > 1:
+        raise CuveeError(f"--runs: expected one number or tables, got {' and '.join(words)}.")
+    return int(counts[0]) if counts else list(words)

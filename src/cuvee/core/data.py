@@ -13,6 +13,8 @@ from cuvee.core.errors import CuveeError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from cuvee.core.rows import Rows
+
 MOST_REJECTS = 1000
 """Unreadable records of a source that are kept for a look; all are counted."""
 
@@ -88,11 +90,13 @@ class Cut:
         ids: Identity of each unit; equal text, equal id.
         offsets: Document d has the units `ids[offsets[d]:offsets[d + 1]]`.
         bounds: Unit i spans `bounds[i]:bounds[i + 1]` of what was cut, in bytes.
+        rows: The numbers of the documents, where each is a row of a table.
     """
 
     ids: UInt[np.ndarray, "units"]
     offsets: Int[np.ndarray, "documents+1"]
     bounds: Int[np.ndarray, "units+1"] | None = None
+    rows: "Rows | None" = None
 
 
 class Tally(Protocol):

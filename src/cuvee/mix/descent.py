@@ -1,6 +1,7 @@
 """Exact gradient descent on a proxy, over the simplex."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +34,8 @@ class Descent:
     References: Kraft, "A software package for sequential quadratic programming", DFVLR-FB 88-28,
     1988 (the SLSQP in SciPy).
     """
+
+    needs: ClassVar[tuple[str, ...]] = ("gradient",)
 
     screen: int = 24
     starts: int = 2

@@ -62,18 +62,23 @@ class Network(nn.Module):
         self.shape, self.precision = shape, precision
         self.embedding = nn.Parameter(torch.empty(shape.vocabulary, shape.width))
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.start = nn.Parameter(torch.ones(shape.width))
         self.norm = nn.Parameter(torch.ones(shape.width))
         self.register_buffer("turn", turns(shape), persistent=False)
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
-                # Layers that add to the stream are smaller, so that it does not grow with depth.
-                adds = name.endswith(("attended", "down"))
-                deviation = 0.02 / (2 * shape.layers) ** 0.5 if adds else 0.02
-                nn.init.normal_(weight, std=deviation, generator=generator)
+                # Layers that add to the stream begin with nothing, others by what goes into them: a
+                # deviation of 0.02 throughout leaves narrow networks on a plateau for long.
+                if name.endswith(("attended", "down")):
+                    nn.init.zeros_(weight)
+                else:
+                    deviation = 0.02 if name == "embedding" else weight.shape[1] ** -0.5
+                    nn.init.normal_(weight, std=deviation, generator=generator)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """From (rows, length) of token numbers to states (rows, length, width)."""
-        x = functional.embedding(tokens, self.embedding)
+        # Normalised, or what the blocks add would drown it.
+        x = norm(functional.embedding(tokens, self.embedding), self.start)
         turn = self.turn[:, : tokens.shape[1]]
         for block in self.blocks:
             x = block(x, turn, self.precision)

@@ -40,7 +40,7 @@ class Shape:
     def params(self) -> int:
         """Parameters, those of the embedding included."""
         block = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width
-        return self.vocabulary * self.width + self.layers * block + self.width
+        return self.vocabulary * self.width + self.layers * block + 2 * self.width
 
     @property
     def flops(self) -> float:

@@ -3,21 +3,24 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from numpy.random import Generator
 
 from cuvee.core import CuveeError, parse_tokens
 from cuvee.core.data import Data, Survey
 from cuvee.core.files import explained
+from cuvee.core.methods import missing
 from cuvee.core.units import Tokenizer
-from cuvee.proxies import training
-from cuvee.proxies.network_trainer import NetworkTrainer, Test
 from cuvee.proxies.recipe import Course
 from cuvee.proxies.shapes import shape_of
 from cuvee.proxies.target_text import cut_all
 from cuvee.proxies.tokens import read_streams, vocabulary_file, vocabulary_of, write_streams
+
+if TYPE_CHECKING:
+    from cuvee.proxies.network_trainer import NetworkTrainer
 
 VERSION = 1
 """Of what is kept in the cache: what another version wrote is not read."""
@@ -88,6 +91,9 @@ class Transformer:
     keep: float = 2e9
 
     def __post_init__(self) -> None:
+        for library in ("torch", "tokenizers"):  # before any waiting
+            if find_spec(library) is None:
+                raise missing(ModuleNotFoundError(name=library))
         if self.course not in ("wsd", "cosine", "constant"):
             raise CuveeError(f"transformer: course must be wsd, cosine or constant: {self.course}.")
         if self.context < 2 or self.draws < 1 or self.threads < 1 or self.target_tokens < 1:
@@ -105,6 +111,9 @@ class Transformer:
 
     def prepare(self, data: Data, *, rng: Generator) -> tuple["NetworkTrainer", Survey]:
         """Learn or read the vocabulary, and tokenise the sources, unless that was done before."""
+        from cuvee.proxies import training  # here, as it takes a second to import torch
+        from cuvee.proxies.network_trainer import NetworkTrainer, Test
+
         device = training.best_device(self.device)
         seed = int(rng.integers(2**31))
         survey, _ = data.survey()

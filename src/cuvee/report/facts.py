@@ -86,7 +86,10 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The whole answer. `baseline` is the rival that gains are counted from, "" for none."""
+    """The whole answer. `baseline` is the rival that gains are counted from, "" for none.
+
+    `from_runs`: losses come from a law fitted to runs; `reached`: they are those of one run each.
+    """
 
     method: str
     tokens: float | None
@@ -108,6 +111,7 @@ class Facts:
     settings: Mapping[str, Any]
     can_rerun: bool
     from_runs: bool
+    reached: bool
 
 
 def visible(text: object) -> str:
@@ -161,8 +165,15 @@ def read(answer: Mapping[str, Any]) -> Facts:
         versions={visible(k): visible(v) for k, v in (answer.get("versions") or {}).items()},
         settings=dict(answer.get("settings") or {}),
         can_rerun=bool(answer.get("can_rerun", True)),
-        from_runs="best_run" in answer or bool((answer.get("settings") or {}).get("runs")),
+        from_runs=_from_runs(answer),
+        reached=(answer.get("trained") or {}).get("losses_from") == "runs",
     )
+
+
+def _from_runs(answer: Mapping[str, Any]) -> bool:
+    tables = (answer.get("settings") or {}).get("runs")
+    by_law = (answer.get("trained") or {}).get("losses_from") == "law"
+    return "best_run" in answer or by_law or (isinstance(tables, list) and bool(tables))
 
 
 def _sources(answer: Mapping[str, Any], rivals: Mapping[str, Any]) -> tuple[SourceRow, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from cuvee.report import charts, numbers, say, tables
+from cuvee.report import charts, numbers, say, tables, trained
 from cuvee.report.facts import Facts, finite, read, visible
 from cuvee.report.style import STYLE
 
@@ -25,6 +25,7 @@ def as_html(answer: dict[str, Any], manifest: dict[str, Any] | None = None) -> s
         _warnings(facts),
         _shares(facts),
         _losses(facts),
+        trained.section(answer, facts),
         _curve(facts),
         _written(facts, manifest),
         _recipe(facts),
@@ -117,6 +118,7 @@ def _recipe(facts: Facts) -> str:
     }
     rows |= {name.replace("_", " "): facts.settings.get(name) for name in _SETTINGS}
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+    rows["runs"] = facts.settings.get("runs") or None
     rows["versions"] = versions or None
     items = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(visible(content))}</dd>"

@@ -11,7 +11,7 @@ from cuvee.report.facts import visible
 from cuvee.report.style import STYLE
 from cuvee.report.svg import Axis
 from cuvee.report.tables import table as html_table
-from cuvee.report.text import Column, line, plain, table
+from cuvee.report.terminal import Column, line, plain, table
 
 if TYPE_CHECKING:
     from rich.console import Console

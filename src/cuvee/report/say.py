@@ -33,9 +33,10 @@ def title(facts: Facts) -> str:
 def sentence(facts: Facts) -> str:
     """The question and its answer."""
     loss = numbers.with_spread(facts.objective.loss)
+    how = "one run of it reached" if facts.reached else "predicted"
     return (
         f"To lower {goal(facts)}{_budget(facts)}, "
-        f"{facts.method} blends {largest(facts)}: predicted {loss} {facts.unit}{compared(facts)}."
+        f"{facts.method} blends {largest(facts)}: {how} {loss} {facts.unit}{compared(facts)}."
     )
 
 
@@ -113,7 +114,7 @@ def spread(facts: Facts) -> str:
     varies = _VARIES.get(facts.spread, f"is of the kind {facts.spread!r}")
     bias = f"it does not contain the {_source(facts)} own bias"
     chosen = " The blend's losses allow for its having been chosen on the same documents."
-    allowed = chosen if facts.spread == "target documents" else ""
+    allowed = chosen if facts.spread == "target documents" and not facts.reached else ""
     return f"The spread (±, one standard deviation) {varies}; {bias}.{allowed}"
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuvee.report import numbers
 from cuvee.report.facts import finite, visible
-from cuvee.report.text import Column, line, plain, table
+from cuvee.report.terminal import Column, line, plain, table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from cuvee.report import numbers, svg
 from cuvee.report.facts import Value, value, visible
 from cuvee.report.style import STYLE
 from cuvee.report.svg import Axis
-from cuvee.report.text import Column, line, plain, table
+from cuvee.report.terminal import Column, line, plain, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +24,17 @@ def note(said: dict[str, Any]) -> str:
         f"shares on paired draws, + is better; ± and intervals contain {seeds} seed"
         f"{'s' * (seeds != 1)} and the target documents, not the proxy's own bias. Spent: proxy "
         f"tokens that trials trained on, in budgets; {said['spend'] / said['tokens']:.4g} were "
-        "allowed. Worse: targets whose 90% interval lies below 0."
+        "allowed. Worse: targets whose 90% interval lies below 0." + _luck(said)
     )
+
+
+def _luck(said: dict[str, Any]) -> str:
+    """What is not in the spread where every blend was really trained."""
+    if not said.get("trained"):
+        return ""
+    if said["seeds"] > 1:
+        return " Every blend was trained once for each seed."
+    return " Every blend was trained once: the luck of that run is not in ±; ask for more seeds."
 
 
 def comparison_text(said: dict[str, Any], width: int = 100) -> str:

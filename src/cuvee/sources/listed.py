@@ -9,4 +9,6 @@ METHODS = {
     "folder": "cuvee.sources.folder:Folder",
     "saved": "cuvee.sources.saved:Saved",
     "memory": "cuvee.sources.memory:Memory",
+    "npz": "cuvee.sources.npz:Npz",
+    "table": "cuvee.sources.table:Table",
 }

@@ -148,6 +148,11 @@ class Renamed:
     source: Source
     name: str
 
+    @property
+    def holds(self) -> str:
+        """As the source: text, or rows of a table."""
+        return getattr(self.source, "holds", "text")
+
     def pieces(self) -> tuple[Piece, ...]:
         """As the source."""
         return self.source.pieces()
@@ -162,7 +167,7 @@ class Renamed:
 
 
 def hold_out(
-    source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int
+    source: Source, tokens_wanted_bytes: int, *, most: float = 0.1, seed: int, cut: bool = True
 ) -> tuple[Memory, Memory]:
     """Documents of a source to measure loss on, chosen by their content.
 
@@ -176,6 +181,7 @@ def hold_out(
         most: Largest fraction of the bytes read that may be taken away, unless one document is
             already more.
         seed: Other seeds choose other pieces and documents.
+        cut: Whether a document may be cut; a row of a table may not.
 
     Returns:
         The text to measure loss on, and the same documents whole: those to leave out.
@@ -210,7 +216,7 @@ def hold_out(
             if lowest.heap else "no document was found to hold out: give --target"
         ))  # fmt: skip
     whole = _fill(lowest, tokens_wanted_bytes, most * read)
-    used = _cut_to(whole, tokens_wanted_bytes)
+    used = _cut_to(whole, tokens_wanted_bytes) if cut else whole
     return Memory(source.name, tuple(used)), Memory(source.name, tuple(whole))
 
 
@@ -245,7 +251,7 @@ def _cut_to(texts: Iterable[str], wanted: int) -> list[str]:
     return used
 
 
-def sample(source: Source, want_bytes: int, seed: int) -> Memory:
+def sample(source: Source, want_bytes: int, seed: int, *, cut: bool = True) -> Memory:
     """All documents if they fit, else those of the lowest ranks; in their order in the source.
 
     A document that is longer than what is still wanted is cut to that.
@@ -254,6 +260,7 @@ def sample(source: Source, want_bytes: int, seed: int) -> Memory:
         source: Read once, from end to end.
         want_bytes: Bytes of text wanted; at most some hundred more are returned.
         seed: Other seeds choose other documents.
+        cut: Whether a document may be cut; a row of a table may not.
     """
     lowest = _Lowest(want_bytes)
     for batch in batches(source):
@@ -261,7 +268,8 @@ def sample(source: Source, want_bytes: int, seed: int) -> Memory:
     if not lowest.heap:
         raise CuveeError(f"{source.name}: no document of one character or more was found.")
     ranked = sorted(lowest.heap, key=lambda entry: (-entry[0], -entry[1]))
-    texts = _cut_to((text for _, _, text in ranked), want_bytes)
+    whole = [text for _, _, text in ranked]
+    texts = _cut_to(whole, want_bytes) if cut else whole
     order = sorted(zip(ranked, texts), key=lambda pair: -pair[0][1])
     return Memory(source.name, tuple(text for _, text in order))
 

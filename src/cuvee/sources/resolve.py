@@ -16,6 +16,7 @@ from cuvee.sources.memory import Memory, once
 from cuvee.sources.part import Renamed
 from cuvee.sources.paths import Found, are_paths, find
 from cuvee.sources.saved import Saved
+from cuvee.sources.table import is_table, table
 
 
 def open_source(name: str, spec: Any, text: str | None = None) -> Source:
@@ -26,7 +27,7 @@ def open_source(name: str, spec: Any, text: str | None = None) -> Source:
         spec: A path, a glob (`web/*.parquet`, `**` for any depth), several of them (in a list, or
             with commas between), a folder, a list of texts or of dicts with a text field, a
             function that returns an iterator of texts, or a source. A list is taken for paths if
-            every entry looks like one.
+            every entry looks like one. Arrays: `(x, y)`, `{"x": x, "y": y}`, or x alone.
         text: Text column or field; guessed from the usual names by default.
 
     Raises:
@@ -40,6 +41,8 @@ def open_source(name: str, spec: Any, text: str | None = None) -> Source:
     """
     if all(callable(getattr(spec, call, None)) for call in ("pieces", "read", "fingerprint")):
         return _renamed(spec, name)
+    if is_table(spec):
+        return table(name, spec)
     if isinstance(spec, Iterator):
         raise once(name)
     if isinstance(spec, str | os.PathLike):

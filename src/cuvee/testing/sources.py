@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cuvee.contracts import Source
 from cuvee.core.errors import CuveeError
+from cuvee.core.rows import Rows, decode, encode
 from cuvee.sources import load
 
 DOCUMENTS = (
@@ -29,6 +31,8 @@ DOCUMENTS = (
     *(f"document {i}: " + "lorem ipsum, " * i for i in range(40)),
 )
 """Text that formats like to spoil; none is empty, as a file of no bytes holds no document."""
+ROWS = tuple(encode(Rows(np.random.default_rng(0).normal(size=(45, 3)), 1 + np.arange(45) % 4)))
+"""Rows of a table, as documents."""
 LARGEST = 4 << 20
 
 
@@ -41,11 +45,17 @@ class Plant:
         bad: (folder, documents) -> source of these and of records that are no documents, and the
             number of such records.
         splits: Whether a file can be read in several pieces.
+        documents: Known documents that this format can hold.
+        large: Others, of some 6 MB.
+        other: A document that differs by one character from the one given.
     """
 
     good: Callable[[Path, Sequence[str]], Source]
     bad: Callable[[Path, Sequence[str]], tuple[Source, int]]
     splits: bool = True
+    documents: tuple[str, ...] = DOCUMENTS
+    large: tuple[str, ...] = ("many words " * 50_000,) * 12
+    other: Callable[[str], str] = lambda document: document[:-1] + "!"
 
 
 def documents(source: Source) -> list[str]:
@@ -59,20 +69,20 @@ def _piece(source: Source, piece) -> list[str]:
 
 def check_documents_come_back_in_order(plant: Plant, folder: Path) -> None:
     """The same documents whichever the format, each exactly once."""
-    assert documents(plant.good(folder, DOCUMENTS)) == list(DOCUMENTS)
+    assert documents(plant.good(folder, plant.documents)) == list(plant.documents)
 
 
 def check_good_records_are_not_rejected(plant: Plant, folder: Path) -> None:
     """Nothing is rejected where nothing is wrong."""
-    source = plant.good(folder, DOCUMENTS)
+    source = plant.good(folder, plant.documents)
     assert not [bad for p in source.pieces() for b in source.read(p) for bad in b.rejected]
 
 
 def check_rejects_are_counted_exactly(plant: Plant, folder: Path) -> None:
     """A bad record costs no good one, is counted once, and says where it stands and why."""
-    source, count = plant.bad(folder, DOCUMENTS)
+    source, count = plant.bad(folder, plant.documents)
     rejected = [bad for p in source.pieces() for b in source.read(p) for bad in b.rejected]
-    assert documents(source) == list(DOCUMENTS)
+    assert documents(source) == list(plant.documents)
     assert len(rejected) == count
     assert all(bad.place and bad.reason for bad in rejected)
     assert all(len(bad.sample) <= 1000 and bad.sample.isprintable() for bad in rejected)
@@ -81,25 +91,25 @@ def check_rejects_are_counted_exactly(plant: Plant, folder: Path) -> None:
 
 def check_reading_twice_gives_the_same(plant: Plant, folder: Path) -> None:
     """A source is not used up."""
-    source = plant.good(folder, DOCUMENTS)
+    source = plant.good(folder, plant.documents)
     assert source.pieces() == source.pieces()
     assert documents(source) == documents(source)
 
 
 def check_pieces_can_be_read_in_any_order_at_once(plant: Plant, folder: Path) -> None:
     """Threads, backwards, and readers that stop early do not disturb each other."""
-    source = plant.good(folder, DOCUMENTS)
+    source = plant.good(folder, plant.documents)
     pieces = source.pieces()
     for piece in pieces:
         next(iter(source.read(piece)), None)
     with ThreadPoolExecutor(4) as pool:
         backwards = list(pool.map(lambda piece: _piece(source, piece), reversed(pieces)))
-    assert [text for texts in reversed(backwards) for text in texts] == list(DOCUMENTS)
+    assert [text for texts in reversed(backwards) for text in texts] == list(plant.documents)
 
 
 def check_batches_are_clean(plant: Plant, folder: Path) -> None:
     """Large strings, valid, no nulls, a few megabytes at most."""
-    source = plant.good(folder, [*DOCUMENTS, *("many words " * 50_000 for _ in range(12))])
+    source = plant.good(folder, [*plant.documents, *plant.large])
     for piece in source.pieces():
         for batch in source.read(piece):
             batch.text.validate(full=True)
@@ -110,13 +120,13 @@ def check_batches_are_clean(plant: Plant, folder: Path) -> None:
 
 def check_picklable(plant: Plant, folder: Path) -> None:
     """Other processes can read it."""
-    copy = pickle.loads(pickle.dumps(plant.good(folder, DOCUMENTS)))
-    assert documents(copy) == list(DOCUMENTS)
+    copy = pickle.loads(pickle.dumps(plant.good(folder, plant.documents)))
+    assert documents(copy) == list(plant.documents)
 
 
 def check_frozen(plant: Plant, folder: Path) -> None:
     """A value; its name is the user's."""
-    source = plant.good(folder, DOCUMENTS)
+    source = plant.good(folder, plant.documents)
     assert source.name == "planted"
     try:
         source.name = "other"  # type: ignore[misc]
@@ -127,13 +137,14 @@ def check_frozen(plant: Plant, folder: Path) -> None:
 
 def check_fingerprint_follows_the_content(plant: Plant, folder: Path) -> None:
     """Equal for a copy elsewhere, other after one changed character."""
-    changed = (*DOCUMENTS[:-1], DOCUMENTS[-1][:-1] + "!")
+    documents = plant.documents
+    changed = (*documents[:-1], plant.other(documents[-1]))
     places = [folder / name for name in ("first", "copy", "changed")]
     for place in places:
         place.mkdir()
     first, copy, other = (
         sorted(plant.good(place, docs).fingerprint().values())
-        for place, docs in zip(places, (DOCUMENTS, DOCUMENTS, changed))
+        for place, docs in zip(places, (documents, documents, changed))
     )
     assert first
     assert first == copy
@@ -142,7 +153,7 @@ def check_fingerprint_follows_the_content(plant: Plant, folder: Path) -> None:
 
 def check_lost_files_are_told_in_one_line(plant: Plant, folder: Path) -> None:
     """A CuveeError, never what a library raised; a source without files still reads."""
-    source = plant.good(folder, DOCUMENTS)
+    source = plant.good(folder, plant.documents)
     pieces = source.pieces()
     shutil.rmtree(folder)
     for use in (source.pieces, lambda: [_piece(source, p) for p in pieces], source.fingerprint):
@@ -300,6 +311,27 @@ def _memory_bad(folder: Path, texts: Sequence[str]) -> tuple[Source, int]:
     return load("memory", name="planted", items=items, text="text"), 4
 
 
+def _npz(folder: Path, texts: Sequence[str]) -> Source:
+    rows, half = decode([t.encode() for t in texts]), len(texts) // 2
+    paths = tuple(str(folder / name) for name in ("a.npz", "b.npz"))
+    for path, part in zip(paths, (slice(None, half), slice(half, None))):
+        np.savez(path, x=rows.x[part], y=rows.labels[part])
+    return load("npz", name="planted", paths=paths)
+
+
+def _table(folder: Path, texts: Sequence[str]) -> Source:
+    rows = decode([t.encode() for t in texts])
+    return load("table", name="planted", x=rows.x, y=rows.y)
+
+
+def _rows_plant(good: Callable[[Path, Sequence[str]], Source], splits: bool) -> Plant:
+    """Of tables, which reject no record: a bad number is an error."""
+    return Plant(
+        good, lambda folder, texts: (good(folder, texts), 0), splits, ROWS, ROWS * 2000,
+        lambda row: row[:-1] + "0}",
+    )  # fmt: skip
+
+
 PLANTS = {
     "parquet": Plant(_parquet, _parquet_bad),
     "jsonl": Plant(_jsonl, _jsonl_bad),
@@ -309,4 +341,6 @@ PLANTS = {
     "folder": Plant(_folder, _folder_bad),
     "saved": Plant(_saved, _saved_bad),
     "memory": Plant(_memory, _memory_bad),
+    "npz": _rows_plant(_npz, splits=False),
+    "table": _rows_plant(_table, splits=True),
 }
