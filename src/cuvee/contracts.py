@@ -72,7 +72,13 @@ class Trainer(Protocol):
 
 
 class Proxy(Protocol):
-    """A stand-in for training."""
+    """A stand-in for training.
+
+    One whose trials are real training, so that each costs, says so with a class attribute
+    `real = True`; `prior` may name the free proxy that forecasts them. `reads` is "text" unless it
+    says "rows". A setting called `cache` is a promise that finished runs are kept and never made
+    again.
+    """
 
     def prepare(self, data: Data, *, rng: Generator) -> tuple[Trainer, Survey]:
         """Whatever is done once for all trials, a pass over the sources included."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt64
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.mixture import Shares
@@ -186,26 +186,33 @@ def shuffled(
     mask = np.uint64((1 << int(half)) - 1)
     base = np.uint64(0)
     for number in key:
-        base = _mix(np.array([np.uint64(number % 2**64) ^ base], np.uint64))[0]
-    keys = _mix(passage.astype(np.uint64) ^ base)
+        base = mixed(np.array([np.uint64(number % 2**64) ^ base], np.uint64))[0]
+    keys = mixed(passage.astype(np.uint64) ^ base)
     found = place.astype(np.uint64)
     todo = np.arange(len(found))
     while len(todo):
         x, k = found[todo], keys[todo]
         left, right = x >> half, x & mask
         for turn in range(ROUNDS):
-            left, right = right, left ^ (_mix(right ^ _mix(k + np.uint64(turn))) & mask)
+            left, right = right, left ^ (mixed(right ^ mixed(k + np.uint64(turn))) & mask)
         found[todo] = (left << half) | right
         todo = todo[found[todo] >= size]
     return found.astype(np.int64)
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
-    """Scatters 64-bit numbers (the last step of SplitMix64)."""
-    x = (x + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+def mixed(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+    """One step of SplitMix64: a bijection that spreads every bit over all.
+
+    References: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014,
+    https://doi.org/10.1145/2714064.2660195
+    """
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return x
 
 
 def _normal(shares: Sequence[float] | np.ndarray) -> Shares:

@@ -12,6 +12,7 @@ from jaxtyping import Int64, UInt64
 
 from cuvee.core.data import Batch, Piece, Source, batches
 from cuvee.core.errors import CuveeError
+from cuvee.core.order import mixed
 from cuvee.core.seeds import stream
 from cuvee.sources.memory import Memory
 
@@ -49,21 +50,6 @@ def document_keys(text: pa.LargeStringArray) -> UInt64[np.ndarray, "documents"]:
         high = padded[word + 1] << np.uint64(1) << (np.uint64(63) - bits)
         keys = mixed(keys ^ (((padded[word] >> bits) | high) & mask))
     return keys
-
-
-def mixed(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
-    """One step of SplitMix64: a bijection that spreads every bit over all.
-
-    References: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014,
-    https://doi.org/10.1145/2714064.2660195
-    """
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x ^= x >> np.uint64(30)
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return x
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,83 @@
+"""Losses of samples, by hand; sums that no order changes; ranks that agree."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from cuvee.core import CuveeError
+from cuvee.live import sample_losses, token_losses
+from cuvee.live.losses import Tally
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_token_losses_are_those_of_the_next_token():
+    logits, labels = torch.randn(2, 5, 7), torch.randint(7, (2, 5))
+    labels[1, 3:] = -100
+    losses, counted = token_losses(logits, labels)
+    for i, t in np.ndindex(2, 5):
+        wanted = t < 4 and labels[i, t + 1] != -100
+        assert counted[i, t] == wanted
+        by_hand = cross_entropy(logits[i, t], labels[i, t + 1]) if wanted else 0.0
+        assert float(losses[i, t]) == pytest.approx(float(by_hand), abs=1e-6)
+    unshifted = token_losses(logits, labels, shift=False)[0]
+    assert unshifted.flatten().tolist() == pytest.approx(
+        cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").tolist()
+    )
+    means = [losses[0, :4].mean(), losses[1, :2].mean()]
+    assert sample_losses(logits, labels).tolist() == pytest.approx([float(m) for m in means])
+
+
+def test_classes_and_other_shapes():
+    logits, labels = torch.randn(3, 4), torch.tensor([0, 3, 1])
+    assert sample_losses(logits, labels).mean() == pytest.approx(
+        float(cross_entropy(logits, labels))
+    )
+    with pytest.raises(CuveeError, match=r"expected logits of shape.*\(3, 4\)"):
+        sample_losses(logits, labels[:, None])
+
+
+def test_sums_do_not_depend_on_the_order():
+    rng = np.random.default_rng(0)
+    sources, losses = rng.integers(3, size=1000), rng.gamma(2, 2, 1000)
+    found = []
+    for cuts in ([], [500], range(1, 1000, 7)):
+        tally, order = Tally(3), rng.permutation(1000)
+        for part in np.split(order, cuts):
+            tally.add(torch.tensor(sources[part]), torch.tensor(losses[part]))
+        found.append(tally.read()[0].tolist())
+    assert found[0] == found[1] == found[2]
+    assert found[0] == pytest.approx([losses[sources == i].mean() for i in range(3)], abs=1e-6)
+
+
+@pytest.mark.parametrize(("library", "module", "fix"), [
+    ("torch", "live", 'pip install "cuvee[torch]"'),
+    ("transformers", "live.hf", "pip install transformers accelerate"),
+])  # fmt: skip
+def test_a_missing_library_is_named(library, module, fix):
+    code = f"import sys; sys.modules[{library!r}] = None; import cuvee; import cuvee.{module}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("cuvee.core.errors.CuveeError")
+    assert last.endswith(fix) or last.endswith(f"{fix}.")
+
+
+def test_two_ranks_decide_alike_and_split_the_batches(tmp_path):
+    """Real processes that talk through gloo give the batches of one, to the bit."""
+    running = [
+        subprocess.Popen([sys.executable, "-m", "tests.live.two_ranks", str(tmp_path), str(rank)],
+                         cwd=ROOT) for rank in range(2)
+    ]  # fmt: skip
+    assert [process.wait(timeout=60) for process in running] == [0, 0]
+    from tests.live.world import live, train
+
+    mixed = live()
+    whole = train(mixed, mixed.loader())
+    parts = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    assert [a + b for a, b in zip(parts[0]["seen"], parts[1]["seen"], strict=True)] == whole
+    assert parts[0]["state"] == parts[1]["state"] == mixed.state_dict()
