@@ -5,8 +5,9 @@ biases, one matrix for the first and the last layer.
 
 References: Vaswani et al., "Attention is all you need", arXiv 1706.03762, 2017; Zhang and Sennrich,
 "Root mean square layer normalization", arXiv 1910.07467, 2019; Su et al., "RoFormer", arXiv
-2104.09864, 2021; Shazeer, "GLU variants improve Transformer", arXiv 2002.05202, 2020; Press and
-Wolf, "Using the output embedding to improve language models", arXiv 1608.05859, 2017.
+2104.09864, 2021; Shazeer, "GLU variants improve Transformer", arXiv 2002.05202, 2020; Henry et
+al., "Query-key normalization for transformers", arXiv 2010.04245, 2020; Press and Wolf, "Using the
+output embedding to improve language models", arXiv 1608.05859, 2017.
 """
 
 from typing import Any
@@ -106,7 +107,7 @@ def turns(shape: Shape) -> Tensor:
 
 
 def rotated(qkv: Tensor, turn: Tensor) -> Tensor:
-    """Queries and keys turned by their position, values as they are.
+    """Queries and keys, normalised and turned by their position; values as they are.
 
     Args:
         qkv: (rows, length, 3, heads, head).
@@ -114,7 +115,7 @@ def rotated(qkv: Tensor, turn: Tensor) -> Tensor:
     """
     # Attention in half precision is slower than in single on a CPU.
     qkv = qkv.float() if qkv.device.type == "cpu" else qkv
-    x = qkv[:, :, :2]
+    x = functional.rms_norm(qkv[:, :, :2], (qkv.shape[-1],), eps=EPSILON)
     turned = x * turn[0] + x.roll(x.shape[-1] // 2, -1) * turn[1]
     return torch.cat([turned.to(qkv.dtype), qkv[:, :, 2:]], 2)
 

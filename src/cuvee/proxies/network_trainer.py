@@ -128,10 +128,11 @@ class NetworkTrainer:
     def _measured(self, network: Network) -> list[np.ndarray]:
         """Log-probability of each token of each target."""
         found = [test.log_probs(network) for test in self.tests]
-        if not all(np.isfinite(one).all() for one in found):
+        loss, chance = -np.mean([one.mean() for one in found]), np.log(network.shape.vocabulary)
+        if not loss < chance + 1:
             raise CuveeError(
-                "a trained network gives losses that are no numbers: set a lower lr, as in "
-                "transformer:lr=1e-3; finished runs are kept."
+                f"a trained network has a loss of {loss:.3g} nats per token, where guessing has "
+                f"{chance:.3g}: set a lower lr, as in transformer:lr=1e-3; finished runs are kept."
             )
         return found
 

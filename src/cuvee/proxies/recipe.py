@@ -8,6 +8,9 @@ from cuvee.core import CuveeError
 
 Course = Literal["wsd", "cosine", "constant"]
 
+HIGHEST = 0.012
+"""Learning rate beyond which the smallest networks became worse, whatever the length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -46,10 +49,19 @@ class Recipe:
 
 
 def law(params: float, tokens: float) -> tuple[float, float]:
-    """Learning rate and tokens of a batch for parameters outside the embedding and tokens.
+    """Learning rate, and tokens of a batch, for a size and a length.
+
+    The batch is that of Step Law. Its learning rate, fitted to networks of 60M parameters and more,
+    is several times too high for ours, so the rate here has a law of its own, fitted to a sweep
+    (`evidence/proxies/transformer_sweep.csv`) and checked elsewhere (`transformer_settings`).
+
+    Args:
+        params: Parameters outside the embedding.
+        tokens: That the run trains on.
 
     References: Li et al., "Predictable scale: part I, Step Law", arXiv 2503.04715, 2025.
     """
     if not (params > 0 and tokens > 0):
         raise CuveeError(f"expected parameters and tokens above 0, got {params} and {tokens}.")
-    return 1.79 * params**-0.713 * tokens**0.307, 0.58 * tokens**0.571
+    rate = 0.008 * (params / 1e5) ** -0.45 * (tokens / 2.5e5) ** 0.15
+    return min(rate, HIGHEST), 0.58 * tokens**0.571

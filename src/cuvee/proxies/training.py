@@ -18,6 +18,8 @@ from cuvee.proxies.recipe import Recipe
 from cuvee.proxies.shapes import Shape
 
 BETAS = (0.9, 0.95)
+AHEAD = 1 << 18
+"""Tokens that are looked up at once."""
 LOOK = 20
 """Steps after which the loss is looked at, on a GPU: each look waits for it."""
 
@@ -122,19 +124,15 @@ def train(
     """
     network, optimizer = state.network, state.optimizer
     device = network.embedding.device
-    if state.order is None:
-        raise CuveeError("a run needs the shares of its first windows.")
     optimizer.param_groups[0]["weight_decay"] = recipe.weight_decay
-    while state.done < until:
-        stop = min(state.done + recipe.rows, until)
-        batch = torch.from_numpy(windows(*state.order.between(state.done, stop)))
+    for batch in _batches(state, until, recipe.rows, windows):
         rate = recipe.rate(state.done)
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss = mean_loss(network, batch.to(device, non_blocking=True))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        step = state.done // recipe.rows
+        step, stop = state.done // recipe.rows, state.done + len(batch)
         look = device.type == "cpu" or step % LOOK == 0 or stop == until
         if look and not torch.isfinite(loss):
             raise CuveeError(
@@ -145,6 +143,20 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         state.done = stop
         after_step(state)
+
+
+def _batches(
+    state: State, until: int, rows: int, windows: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Iterator[Tensor]:
+    """Batches from where a state is; many are looked up at once, as each look takes its time."""
+    if state.order is None:
+        raise CuveeError("a run needs the shares of its first windows.")
+    at, many = state.done, rows * max(AHEAD // (rows * state.network.shape.context), 1)
+    while at < until:
+        stop = min(at + many, until)
+        block = torch.from_numpy(windows(*state.order.between(at, stop)))
+        yield from block.split(rows)
+        at = stop
 
 
 def merged(states: Sequence[tuple[float, State]]) -> Network:

@@ -76,7 +76,7 @@ class Transformer:
     lr: float = 0.0
     batch: float = 0.0
     course: Course = "wsd"
-    warmup: float = 0.05
+    warmup: float = 0.15
     decay: float = 0.3
     weight_decay: float = 0.1
     tokens: str = ""
