@@ -30,5 +30,6 @@ def pilot_data(root: Path, folder: str | None = None) -> Data:
     targets = tuple(Memory(n, tuple(p[1])) for n, p in parts.items())
     path = Path(folder or tempfile.mkdtemp(), "tokenizer.json")
     if not path.exists():
-        vocabulary_file(Data(sources, (), Words(), Local()), VOCABULARY, path)
+        words = Data(sources, (), Words(), Local())
+        vocabulary_file(words, words.survey()[0], VOCABULARY, path)
     return Data(sources, targets, Tokenizer(str(path)), Local())

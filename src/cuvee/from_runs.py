@@ -22,8 +22,9 @@ from cuvee.core import (
 )
 from cuvee.core.recipe import versions
 from cuvee.core.run_files import as_runs
-from cuvee.core.runs import Runs
+from cuvee.core.runs import Runs, unit_of
 from cuvee.core.threads import one_thread
+from cuvee.fidelity import equally_long
 from cuvee.scoring import check_distinct, needs_more
 from cuvee.summary import Rival, describe, probability_better
 
@@ -222,9 +223,7 @@ def choose(
         others: More mixtures to forecast beside the baselines, by name.
     """
     mixer, rng = mix.load(method), stream(seed, "recommend")
-    law = mixer if isinstance(mixer, Learner) else mix.load(JUDGE)
-    if not isinstance(law, Learner):
-        raise CuveeError(f"{JUDGE} has no law of the losses.")
+    law = _law(mixer)
     if law is not mixer and needs_more(mixer, study, rng):
         raise CuveeError(
             f"{method} learns from the text or from runs of its own choice, which a table cannot "
@@ -232,6 +231,50 @@ def choose(
         )
     with one_thread():
         return _chosen(study, names, method, mixer, law, seed, propose, others or {})
+
+
+def tried(chosen: Chosen, study: Study, names: tuple[str, ...]) -> Chosen:
+    """The same answer, its losses and its rivals' by the law of one more run, its own.
+
+    If that run is longer than others, the law stays, and the run gives the level of all losses.
+    That run was made after the choice, so luck did not choose it and it flatters nothing. Of the
+    flattery as much is left as of the forecast's mean squared error, which was its variance and
+    the square of the flattery: so much weight the runs have kept that the choice was made by.
+
+    Args:
+        chosen: By the runs before.
+        study: With the run of the answer.
+        names: Of the runs.
+    """
+    problem, score = study.problem, study.problem.objective.score
+    if not equally_long(study):
+        return _levelled(replace(chosen, study=study, names=names))
+    with one_thread():
+        law = _law(mix.load(chosen.method)).fit(study, rng=stream(chosen.seed, "fit"))
+        found = {name: rival.shares for name, rival in chosen.rivals.items()}
+        plain, _ = _beside(law, study, chosen.shares, found, np.zeros(len(problem.targets)))
+        before, after = (e.map(score, "").draws.var() for e in (chosen.losses, plain))
+        before += problem.objective.weights @ chosen.optimism**2
+        left = chosen.optimism * min(1.0, after / max(before, 1e-300))
+        losses, rivals = _beside(law, study, chosen.shares, found, left)
+    return replace(chosen, losses=losses, optimism=left, rivals=rivals, study=study, names=names)
+
+
+def _levelled(chosen: Chosen) -> Chosen:
+    """The answer's losses are those of its run, the last one; differences stay as forecast."""
+    by = chosen.study.losses[-1] - chosen.losses.mean
+    rivals = {n: Rival(r.shares, r.losses.shifted(by)) for n, r in chosen.rivals.items()}
+    return replace(
+        chosen, losses=chosen.losses.shifted(by), optimism=np.zeros(len(by)), rivals=rivals
+    )
+
+
+def _law(mixer: Mixer) -> Learner:
+    """What forecasts losses for a mixer: itself, if it can."""
+    law = mixer if isinstance(mixer, Learner) else mix.load(JUDGE)
+    if not isinstance(law, Learner):
+        raise CuveeError(f"{JUDGE} has no law of the losses.")
+    return law
 
 
 def _chosen(
@@ -243,28 +286,32 @@ def _chosen(
     forecast = law.fit(study, rng=stream(seed, "fit"))
     shares = mixer.recommend(study, rng=rng)
     found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES} | dict(others)
-    losses = _losses(forecast, problem, [shares.mean, *(e.mean for e in found.values())])
     flattery = _optimism(mixer, forecast, study, shares.mean, seed)
-    rivals = {n: Rival(e, loss) for (n, e), loss in zip(found.items(), losses[1:])}
+    losses, rivals = _beside(forecast, study, shares, found, flattery)
+    more = _proposed(study, seed, propose) if propose else ()
+    return Chosen(method, problem, shares, losses, flattery, rivals, study, names, more, seed)
+
+
+def _beside(
+    forecast: Forecast, study: Study, shares: Estimate, others: Mapping[str, Estimate],
+    flattery: np.ndarray,
+) -> tuple[Estimate, dict[str, Rival]]:  # fmt: skip
+    """Losses of the answer, `flattery` added, and of its rivals, on paired draws."""
+    every = _losses(forecast, study, [shares.mean, *(e.mean for e in others.values())])
+    losses = every[0].shifted(flattery)
+    rivals = {n: Rival(e, loss) for (n, e), loss in zip(others.items(), every[1:])}
     for name, rival in rivals.items():
         if np.abs(rival.shares.mean - shares.mean).max() < SAME:  # one mixture has one loss
-            rivals[name] = Rival(rival.shares, losses[0].shifted(flattery))
-    more: tuple[Trial, ...] = ()
-    if propose:
-        more = _proposed(study, seed, propose)
-    return Chosen(
-        method, problem, shares, losses[0].shifted(flattery), flattery, rivals, study, names, more,
-        seed,
-    )  # fmt: skip
+            rivals[name] = Rival(rival.shares, losses)
+    return losses, rivals
 
 
-def _losses(forecast: Forecast, problem: Problem, shares: Sequence[np.ndarray]) -> list[Estimate]:
+def _losses(forecast: Forecast, study: Study, shares: Sequence[np.ndarray]) -> list[Estimate]:
     """Of several mixtures, on paired draws."""
     expect = getattr(forecast, "average", forecast.predict)
-    every = expect(problem.points(np.array(shares)))
+    every, unit = expect(study.problem.points(np.array(shares))), unit_of(study)
     return [
-        Estimate(every.draws[:, i], every.unit, every.spread, every.mean[i])
-        for i in range(len(shares))
+        Estimate(every.draws[:, i], unit, every.spread, every.mean[i]) for i in range(len(shares))
     ]
 
 
@@ -295,7 +342,7 @@ def _proposed(study: Study, seed: int, count: int) -> tuple[Trial, ...]:
         points = study.problem.points(np.array([t.shares for t in new]))
         # The runs are not made yet: each is taken to give what is forecast for it.
         filled = [
-            replace(study.outcomes[0], losses=Estimate(row[None], "nats per token", "none"))
+            replace(study.outcomes[0], losses=Estimate(row[None], unit_of(study), "none"))
             for row in forecast.mean(points)
         ]
         known = known.record(new, tuple(filled))

@@ -8,12 +8,12 @@ import numpy as np
 from cuvee import mix, proxies
 from cuvee.answer import Blend
 from cuvee.contracts import Learner, Mixer, Proxy, Trainer
-from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial, stream
+from cuvee.core import CuveeError, Estimate, Outcome, Problem, Shares, Study, Trial, stream
 from cuvee.core.data import Engine, Survey
 from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
 from cuvee.fidelity import Disagreement, Lesson, Trained, apart, compared, lessons
-from cuvee.from_runs import BASELINES, JUDGE, choose
+from cuvee.from_runs import BASELINES, JUDGE, choose, tried
 from cuvee.question import Opened, Question
 from cuvee.summary import Rival, gain
 from cuvee.trials import as_prior, checked, explore, facts, prepare, rounded, run
@@ -261,7 +261,8 @@ def decide(opened: Opened) -> Blend:
     planned = _planned(mixer, method)
     bench, survey = Bench.of(opened, float(planned or question.count or RUNS) * question.tokens)
     free = bench.free_choice()
-    study = bench.search(mixer, free, max(int(getattr(mixer, name, 0)) for name in COUNTS))
+    told = max(int(getattr(mixer, name, 0)) for name in COUNTS)
+    study = bench.search(mixer, free, told + isinstance(mixer, Learner) if told else 0)
     if isinstance(mixer, Learner) and study.trials:
         return _by_law(opened, bench, survey, study, method, mixer, free)
     return _by_training(opened, bench, survey, study, mixer, free)
@@ -277,14 +278,16 @@ def _by_law(
     opened: Opened, bench: Bench, survey: Survey, study: Study, method: str, mixer: Learner,
     free: Estimate | None,
 ) -> Blend:  # fmt: skip
-    """Losses of the answer and of its rivals come from the law, corrected for the choosing."""
+    """Losses of the answer and of its rivals come from the law, once the answer was trained."""
     question, problem = opened.question, bench.problem
-    names = tuple(str(i) for i in range(1, len(study.trials) + 1))
+    names = tuple(str(i) for i in range(1, len(study.trials) + 2))
     others = {} if free is None else {FREE: free}
     if bench.prior is not None:
         others |= {name: _baseline(name, bench, study)[1] for name in BASELINES}
-    chosen = choose(study, names, method, seed=question.seed, others=others)
+    chosen = choose(study, names[:-1], method, seed=question.seed, others=others)
     shares = rounded(checked(chosen.shares, problem, question.method), problem)
+    known = bench.record(study, (_another(study, shares.mean),), len(names))
+    chosen = tried(replace(chosen, shares=shares), known, names)
     rivals = {name: chosen.rivals[name] for name in BASELINES}
     excess = None
     if free is not None:
@@ -294,14 +297,21 @@ def _by_law(
     good = [shares.mean, *(r.shares.mean for r in rivals.values())]
     good += [] if start is None else [start]
     trained = Trained(
-        question.proxy, prior_of(proxies.load(question.proxy)), ("search",) * len(study.trials),
-        lessons(study, mixer, start, good, question.seed, bench.progress),
-        _disagreement(bench, study, shares, free, excess), by_law=True,
+        question.proxy, prior_of(proxies.load(question.proxy)),
+        (*["search"] * len(study.trials), "answer"),
+        lessons(known, mixer, start, good, question.seed, bench.progress),
+        _disagreement(bench, known, shares, free, excess), by_law=True,
     )  # fmt: skip
     return Blend(
         question.method, problem, shares, chosen.losses, chosen.optimism, rivals, None,
-        survey, study, opened.data, opened.recipe, tuple(chosen.doubts()), trained,
+        survey, known, opened.data, opened.recipe, tuple(chosen.doubts()), trained,
     )  # fmt: skip
+
+
+def _another(study: Study, shares: Shares) -> Trial:
+    """One more run of a mixture, with a seed that no run of it had: its luck chose nothing."""
+    seeds = [t.seed for t in study.trials if apart(t.shares, shares) < SAME]
+    return Trial(shares, float(study.problem.tokens), max(seeds, default=-1) + 1)
 
 
 def _by_training(

@@ -5,6 +5,12 @@ import pytest
 from cuvee import proxies
 from cuvee.testing.proxies import CHECKS, PROBLEMS, fitting
 
+SMALL = {
+    "transformer": (
+        "transformer:size=30k:context=16:vocabulary=300:tokens=8k:batch=256:target_tokens=1500"
+    )
+}
+"""Settings with which a proxy meets the checks, where its own would take hours."""
 GAPS: dict[tuple[str, str, str], str] = {}
 CASES = [(m, c, p) for m in proxies.METHODS for c in CHECKS for p in fitting(proxies.load(m))]
 
@@ -24,4 +30,5 @@ def test_no_check_was_lost():
     ],
 )
 def test_contract(name, check, problem):
-    CHECKS[check](proxies.load(name), PROBLEMS[problem])
+    as_listed = check == "check_is_a_frozen_value_of_settings"
+    CHECKS[check](proxies.load(name if as_listed else SMALL.get(name, name)), PROBLEMS[problem])

@@ -14,11 +14,12 @@ FAKE = ("--proxy", "tests.real.fake:Fake")
 def test_blend_rerun_and_json(world, capsys):  # noqa: F811
     done = run(capsys, "blend", *COMMON, *FAKE, "--runs", 4, "--out", "mixed")
     assert done.status == 0
-    assert "4 real runs by tests.real.fake:Fake, 80k tokens" in done.out
+    assert "4 real runs by tests.real.fake:Fake, 80k tokens; 1 more, 20k, of" in done.out
+    assert "Once chosen, the blend was trained itself and reached" in " ".join(done.out.split())
     assert max(map(len, done.out.splitlines())) <= 80
     said = json.loads((world / "mixed" / "blend.json").read_text())
     assert said["settings"]["runs"] == 4
-    assert len(said["real_runs"]) == 4
+    assert [row["role"] for row in said["real_runs"]] == ["search"] * 4 + ["answer"]
     assert "Real runs" in (world / "mixed" / "report.html").read_text()
     assert run(capsys, "rerun", "mixed/recipe.json", "--out", "again", "--quiet").status == 0
     found = dircmp("mixed", "again")

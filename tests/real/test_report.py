@@ -13,14 +13,14 @@ def trained(count, names, law=True, sd=0.01):
     shares = {n: row["mean"] for n, row in content["shares"].items()}
     content["trained"] = {
         "proxy": "<b>proxy", "prior": "counts", "runs": count, "tokens": count * 1e6,
-        "judging_runs": 0 if law else 2, "judging_tokens": 0 if law else 2e6,
+        "judging_runs": 1 if law else 2, "judging_tokens": 1e6 if law else 2e6,
         "losses_from": "law" if law else "runs",
     }  # fmt: skip
     rows = []
     for i in range(count):
         known = law and i > 2
         rows.append({
-            "run": i + 1, "role": "search" if law or i < count - 2 else "answer",
+            "run": i + 1, "role": "search" if i < count - (1 if law else 2) else "answer",
             "shares": shares, "tokens": 1e6, "tokens_seen": 1e6 * (1 + i % 2), "losses": {},
             "objective": number(3.0 + 0.3 * i, sd),
             "forecast_before": number(3.0, sd) if known else None,
@@ -47,6 +47,7 @@ def test_text_fits_the_terminal(width, law):
     assert ("best after" in joined) is law
     assert "rank correlation 0.91 ± 0.01 of the objective, 0.91 ± 0.01 in the mean" in joined
     assert ("the loss of that blend is 0.030 ± 0.010 higher" in joined) is law
+    assert ("the blend was trained itself and reached 11.700; the predicted" in joined) is law
 
 
 @pytest.mark.parametrize("law", [True, False])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.report.examples import NASTY, answer, manifest
 
-from cuvee.report import as_card
+from cuvee.report import as_card, as_html
 
 
 def rows(card: str) -> list[str]:
@@ -74,3 +74,15 @@ def test_the_same_card_every_time():
     assert card.endswith("\n")
     assert "http" not in card
     assert "cuvee rerun recipe.json" in card
+
+
+def test_rows_are_called_rows_and_counted_once():
+    content = answer() | {"token": "rows"}
+    card, page = as_card(content, manifest(content)), as_html(content, manifest(content))
+    assert "| source | share | rows | epochs |" in card
+    assert {cells(row) for row in rows(card)} == {4, 6}
+    assert "tokenizer" not in card
+    assert "documents" not in card + page
+    assert "token" not in card.replace("`tokens`", "").replace("nats per token", "")
+    assert '<th scope="col">rows written</th>' in page
+    assert '<th scope="col">rows</th><th scope="col">epochs' not in page.partition("written")[2]

@@ -16,6 +16,7 @@ from cuvee.core.problem import Problem
 from cuvee.core.study import Outcome, Study, Trial
 
 UNIT = "nats per token"
+"""Of losses that do not say it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,3 +222,8 @@ def joined(tables: Iterable[Runs]) -> Runs:
         np.concatenate([p.seeds for p in parts]),
         {n: tuple(word for p in parts for word in p.labels[n]) for n in words},
     )
+
+
+def unit_of(study: Study) -> str:
+    """Unit of a study's losses."""
+    return study.outcomes[0].losses.unit if study.outcomes else UNIT

@@ -8,6 +8,7 @@ from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Objective, Points, Study, Trial
 from cuvee.core.fitting import fit_within
+from cuvee.core.runs import unit_of
 from cuvee.mix.search import candidates, lowest
 
 DESIGN_SEED = 17
@@ -86,10 +87,10 @@ class Ambient:
                 f"ambient: the law has {least - 1} parameters for each target and needs as many "
                 f"runs and one, got {len(study.trials)}: run what it proposes, or give more rows."
             )
-        at, unit = study.points, float(study.problem.tokens)
-        seen, losses = at.shares * (at.tokens / unit)[:, None], study.losses[:, targets]
+        at, whole = study.points, float(study.problem.tokens)
+        seen, losses = at.shares * (at.tokens / whole)[:, None], study.losses[:, targets]
         laws = tuple(_law(seen, y, self.floor, self.saturate) for y in losses.T)
-        return Priced(laws, unit, int(rng.integers(2**31)))
+        return Priced(laws, whole, int(rng.integers(2**31)), unit_of(study))
 
     def _least(self, sources: int) -> int:
         return sources + 3 + self.saturate
@@ -149,13 +150,15 @@ class Priced:
 
     Args:
         laws: By target.
-        unit: Tokens that the laws count in.
+        tokens: That the laws count as one.
         seed: Of the draws.
+        unit: Of the losses.
     """
 
     laws: tuple[Law, ...]
-    unit: float
+    tokens: float
     seed: int
+    unit: str
 
     @property
     def prices(self) -> Float[np.ndarray, "targets sources"]:
@@ -168,7 +171,7 @@ class Priced:
         found = [
             law.effective(seen, law.best) / law.worth(law.best)[law.clean] for law in self.laws
         ]
-        return self.unit * np.stack(found, axis=1)
+        return self.tokens * np.stack(found, axis=1)
 
     def mean(self, points: Points) -> Float[np.ndarray, "points targets"]:
         """The point forecast."""
@@ -185,10 +188,10 @@ class Priced:
             moved = rng.multivariate_normal(np.zeros(len(law.best)), law.cov, DRAWS, method="eigh")
             noise = law.noise * rng.standard_normal((DRAWS, len(seen)))
             draws[:, :, t] = center[:, t] + moved @ _slopes(law, seen).T + noise
-        return Estimate(draws, "nats per token", "posterior", center)
+        return Estimate(draws, self.unit, "posterior", center)
 
     def _seen(self, points: Points) -> Float[np.ndarray, "points sources"]:
-        return points.shares * (points.tokens / self.unit)[:, None]
+        return points.shares * (points.tokens / self.tokens)[:, None]
 
 
 def effective(

@@ -10,6 +10,7 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Points, Study
 from cuvee.core.methods import missing
+from cuvee.core.runs import unit_of
 
 Predict = Callable[[Float[np.ndarray, "points features"]], Float[np.ndarray, "points"]]
 """One number for each of many points."""
@@ -110,11 +111,13 @@ class Regression:
         models: By target.
         wide: Whether tokens and size of the model are features, too.
         misses: Losses of runs less what models that had not seen them said.
+        unit: Of the losses.
     """
 
     models: tuple[Predict, ...]
     wide: Bool[np.ndarray, "2"]
     misses: Float[np.ndarray, "draws targets"]
+    unit: str
 
     def mean(self, points: Points) -> Float[np.ndarray, "points targets"]:
         """The point forecast."""
@@ -125,7 +128,7 @@ class Regression:
         """The point forecast, missed as runs that had been left out were missed."""
         center = self.mean(points)
         draws = center + self.misses[:, None, :]
-        return Estimate(draws, "nats per token", "bootstrap", center)
+        return Estimate(draws, self.unit, "bootstrap", center)
 
 
 def regress(study: Study, fit: Fit, *, folds: int, rng: Generator) -> Regression:
@@ -146,7 +149,8 @@ def regress(study: Study, fit: Fit, *, folds: int, rng: Generator) -> Regression
         for j, y in enumerate(losses.T):
             misses[away, j] = y[away] - fit(x[~away], y[~away], rng)(x[away])
     models = tuple(fit(x, y, rng) for y in losses.T)
-    return Regression(models, wide, misses[rng.permutation(len(misses))[:MOST_DRAWS]])
+    some = misses[rng.permutation(len(misses))[:MOST_DRAWS]]
+    return Regression(models, wide, some, unit_of(study))
 
 
 def objective(study: Study, fit: Fit, *, rng: Generator) -> Predict:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Outcome, Points, Shares, Study, Trial
+from cuvee.core.runs import unit_of
 from cuvee.mix.boosted import Boosting
 from cuvee.mix.ridge import Fitted, Predict, line, process, ridge
 from cuvee.mix.search import lowest, minimise
@@ -79,7 +80,7 @@ class Mde:
         """The experts' forecast, corrected by the mixed runs if asked for."""
         experts = self._experts(study)
         if self.regress == "none":
-            return Mixed(experts, ())
+            return Mixed(experts, (), unit_of(study))
         rows = np.flatnonzero(_mixed(study))
         if len(rows) < LEAST_RUNS:
             raise CuveeError(
@@ -89,7 +90,7 @@ class Mde:
         shares, losses = study.points.shares[rows], study.losses[rows]
         found = experts.losses(shares)
         fits = [_corrected(self.regress, shares, found, y, t) for t, y in enumerate(losses.T)]
-        return Mixed(experts, tuple(fits))
+        return Mixed(experts, tuple(fits), unit_of(study))
 
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """The shares of the lowest forecast: exactly for experts alone, by search else."""
@@ -154,10 +155,12 @@ class Mixed:
     Args:
         experts: Their probabilities.
         corrections: By target; none if the experts' forecast is taken as it is.
+        unit: Of the losses.
     """
 
     experts: Experts
     corrections: tuple[Fitted, ...]
+    unit: str
 
     def mean(self, points: Points) -> Float[np.ndarray, "points targets"]:
         """The point forecast; it does not depend on tokens and size."""
@@ -171,9 +174,9 @@ class Mixed:
         """The point forecast, missed as left-out runs were; without runs nothing is known."""
         center = self.mean(points)
         if not self.corrections:
-            return Estimate(center[None], "nats per token", "none")
+            return Estimate(center[None], self.unit, "none")
         misses = np.stack([each.misses for each in self.corrections], axis=1)
-        return Estimate(center + misses[:, None, :], "nats per token", "bootstrap", center)
+        return Estimate(center + misses[:, None, :], self.unit, "bootstrap", center)
 
 
 def experts_of(said: Sequence[Sequence[np.ndarray]], tokens: int) -> Experts:

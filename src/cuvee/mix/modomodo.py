@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Points, Problem, Study, Trial
+from cuvee.core.runs import unit_of
 from cuvee.mix.search import answer
 
 DESIGN_SEED = 1
@@ -76,7 +77,8 @@ class Modomodo:
         # Each run's own miss, with a random sign, is what it might have missed by instead.
         signs = rng.choice((-1.0, 1.0), size=(self.draws, len(x), 1))
         others = [np.linalg.lstsq(x, y + s * missed, rcond=None)[0] for y, s in zip(sets, signs)]
-        return Surface(here, np.array(others), missed[rng.integers(len(x), size=self.draws)])
+        around = missed[rng.integers(len(x), size=self.draws)]
+        return Surface(here, np.array(others), around, unit_of(study))
 
     def recommend(self, study: Study, *, rng: Generator) -> Estimate:
         """The lowest point of the surface."""
@@ -92,11 +94,13 @@ class Surface:
         center: Coefficients, by term and target.
         others: Those of resampled runs.
         misses: What runs were missed by, one for each of the others.
+        unit: Of the losses.
     """
 
     center: Float[np.ndarray, "terms targets"]
     others: Float[np.ndarray, "draws terms targets"]
     misses: Float[np.ndarray, "draws targets"]
+    unit: str
 
     def mean(self, points: Points) -> Float[np.ndarray, "points targets"]:
         """The point forecast."""
@@ -105,7 +109,7 @@ class Surface:
     def predict(self, points: Points) -> Estimate:
         """Other surfaces that could as well be true, and what a run adds to them."""
         draws = basis(points.shares) @ self.others + self.misses[:, None, :]
-        return Estimate(draws, "nats per token", "bootstrap", self.mean(points))
+        return Estimate(draws, self.unit, "bootstrap", self.mean(points))
 
 
 def _losses(coefficients: np.ndarray, shares: np.ndarray) -> np.ndarray:

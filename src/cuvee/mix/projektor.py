@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator, default_rng
 
 from cuvee.core import CuveeError, Estimate, Objective, Points, Problem, Study, Trial
+from cuvee.core.runs import unit_of
 from cuvee.mix.ridge import Fitted, line
 from cuvee.mix.search import candidates, minimise
 from cuvee.mix.transport import Clouds, closest
@@ -126,7 +127,10 @@ class Projektor:
         start = float(logs.mean()) if np.ptp(logs) > 1e-6 else np.nan  # sums of shares round
         if self.power and not (study.losses > 0).all():
             raise CuveeError("projektor: power needs losses above 0; leave it out.")
-        law = Projected(tuple(clouds), (), self.blur, self.rounds, self.degree, start, self.power)
+        law = Projected(
+            tuple(clouds), (), self.blur, self.rounds, self.degree, start, self.power,
+            unit_of(study),
+        )  # fmt: skip
         fits = []
         for cloud, y in zip(clouds, study.losses[:, targets].T):
             distance, _ = cloud.sinkhorn(at.shares, self.blur, self.rounds)
@@ -160,6 +164,7 @@ class Projected:
         start: Mean log of the tokens of the runs; NaN if they all saw as many, so that nothing
             can be said of other sizes.
         power: Whether the lines are those of logarithms.
+        unit: Of the losses.
     """
 
     clouds: tuple[Clouds, ...]
@@ -169,6 +174,7 @@ class Projected:
     degree: int
     start: float
     power: bool
+    unit: str
 
     def mean(self, points: Points) -> Float[np.ndarray, "points targets"]:
         """The point forecast."""
@@ -178,9 +184,7 @@ class Projected:
         """The point forecast, missed as runs that were left out were missed."""
         center = self._lines(points)
         draws = center + np.stack([fit.misses for fit in self.fits], axis=1)[:, None, :]
-        return Estimate(
-            self._unlogged(draws), "nats per token", "bootstrap", self._unlogged(center)
-        )
+        return Estimate(self._unlogged(draws), self.unit, "bootstrap", self._unlogged(center))
 
     def _unlogged(self, lines: np.ndarray) -> np.ndarray:
         return np.exp(lines) if self.power else lines

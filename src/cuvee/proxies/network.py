@@ -181,15 +181,14 @@ def mean_loss(network: Network, windows: Tensor) -> Tensor:
 @torch.no_grad()
 def log_probs(network: Network, windows: Tensor) -> Tensor:
     """Log-probability of each next token, (rows, length), in single precision."""
-    states = network(windows[:, :-1]).flatten(0, 1).float()
-    tokens, weight = windows[:, 1:].flatten(), network.embedding
-    found = states.new_empty(len(states))
+    states = network(windows[:, :-1]).flatten(0, 1).to(network.precision)
+    tokens, weight = windows[:, 1:].flatten(), network.embedding.to(network.precision)
+    found = states.new_empty(len(states), dtype=torch.float32)
     chunk = chunk_of(network.shape.vocabulary, states.device)
     logits = states.new_empty(min(chunk, len(states)), len(weight))
     for start in range(0, len(states), chunk):
         here = slice(start, min(start + chunk, len(states)))
-        out = logits[: here.stop - start]
-        torch.mm(states[here], weight.t(), out=out)
-        total = torch.logsumexp(out, -1)
-        found[here] = out.gather(1, tokens[here, None])[:, 0] - total
+        out = torch.mm(states[here], weight.t(), out=logits[: here.stop - start])
+        log = torch.log_softmax(out, -1, dtype=torch.float32)
+        found[here] = log.gather(1, tokens[here, None])[:, 0]
     return found.view(windows.shape[0], -1)

@@ -1,6 +1,7 @@
 """Sources as files of token numbers, from which many runs read at once."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
 
-from cuvee.core import CuveeError, stream
+from cuvee.core import stream
 from cuvee.core.data import Data, Piece, Source, Survey
 from cuvee.core.files import explained, whole_file, write_whole
 from cuvee.core.methods import missing
@@ -20,6 +21,8 @@ from cuvee.core.units import Tokenizer
 
 SAMPLE = 8_000_000
 """Bytes of text, of all sources together, from which a vocabulary is learnt."""
+SPREAD = 8
+"""Pieces of a large source that the sample is from."""
 HOLDS = 600 << 20
 """Bytes in memory while a piece is tokenised."""
 TURN, WHICH = 1, 2
@@ -63,7 +66,7 @@ class Stream:
         return np.asarray(self.tokens[at % len(self.tokens)], dtype=np.int64)
 
 
-def vocabulary_file(data: Data, size: int, path: Path) -> None:
+def vocabulary_file(data: Data, survey: Survey, size: int, path: Path) -> None:
     """Learn byte-pair tokens from a sample of all sources, and write them as `tokenizer.json`.
 
     References: Sennrich, Haddow and Birch, "Neural machine translation of rare words with subword
@@ -82,22 +85,21 @@ def vocabulary_file(data: Data, size: int, path: Path) -> None:
         vocab_size=size, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
     )
     each = SAMPLE // len(data.sources)
-    model.train_from_iterator((t for s in data.sources for t in _sample(s, each)), trainer)
+    held = zip(data.sources, survey.text_bytes)
+    texts = (text for s, many in held for text in _sample(s, each if many > each else None))
+    model.train_from_iterator(texts, trainer)
     write_whole(path, lambda p: model.save(str(p)))
 
 
-def _sample(source: Source, size: int) -> Iterator[str]:
-    """Text of so many bytes, the first of each of some pieces spread over the source."""
+def _sample(source: Source, size: int | None) -> Iterator[str]:
+    """All text, or so many characters: the first of each of some pieces spread over the source."""
     pieces = source.pieces()
-    chosen = pieces[:: max(len(pieces) // 8, 1)]
+    chosen = pieces if size is None else pieces[:: max(len(pieces) // SPREAD, 1)]
     for piece in chosen:
-        left = size / len(chosen)
-        for batch in source.read(piece):
-            for text in batch.text.to_pylist():
-                yield text
-                left -= len(text)
-                if left <= 0:
-                    break
+        left = sys.maxsize if size is None else size // len(chosen)
+        for text in (t for batch in source.read(piece) for t in batch.text.to_pylist()):
+            yield text
+            left -= len(text)
             if left <= 0:
                 break
 
@@ -146,9 +148,9 @@ def write_streams(
                 with explained(folder):
                     file.write(found.tobytes())
                 tokens, counted = tokens + len(found), counted + whole
-        if not counted:
-            raise CuveeError(f"source {source.name!r} holds no tokens: remove it or check it.")
-        about = {"ratio": tokens / counted, "part": parts[i], "kind": kind.str}
+            if not tokens:  # a source that nothing may be asked of
+                file.write(np.array([end], kind).tobytes())
+        about = {"ratio": tokens / counted if counted else 1.0, "part": parts[i], "kind": kind.str}
         text = json.dumps(about)
         write_whole(_about(folder, i), lambda p, text=text: p.write_text(text, encoding="utf-8"))
 

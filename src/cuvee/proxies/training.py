@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf, log
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +121,12 @@ def train(
         after_step: Called after every step, to save the state, say.
 
     Raises:
-        CuveeError: The loss is no longer a number.
+        CuveeError: The loss is no number, or above that of guessing once the rate has risen.
     """
     network, optimizer = state.network, state.optimizer
     device = network.embedding.device
     optimizer.param_groups[0]["weight_decay"] = recipe.weight_decay
+    chance, steps = log(network.shape.vocabulary) + 1, recipe.planned / recipe.rows
     for batch in _batches(state, until, recipe.rows, windows):
         rate = recipe.rate(state.done)
         for group in optimizer.param_groups:
@@ -134,15 +136,22 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
         step, stop = state.done // recipe.rows, state.done + len(batch)
         look = device.type == "cpu" or step % LOOK == 0 or stop == until
-        if look and not torch.isfinite(loss):
-            raise CuveeError(
-                f"the loss of a run is {loss.item()} at step {step} (learning rate {rate:.3g}): "
-                f"set a lower lr, as in transformer:lr={recipe.lr / 4:.2g}; finished runs are kept."
-            )
+        if look:
+            _check(loss.item(), chance if step > recipe.warmup * steps else inf, step, recipe)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         state.done = stop
         after_step(state)
+
+
+def _check(loss: float, most: float, step: int, recipe: Recipe) -> None:
+    """Stop a run that has diverged: it knows less than one that guesses."""
+    if not loss < most:
+        raise CuveeError(
+            f"a run diverged: its loss is {loss:.3g} at step {step} (highest learning rate "
+            f"{recipe.lr:.3g}); set a lower one, as in transformer:lr={recipe.lr / 4:.2g}; "
+            f"finished runs are kept."
+        )
 
 
 def _batches(

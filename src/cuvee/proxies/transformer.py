@@ -118,7 +118,7 @@ class Transformer:
         seed = int(rng.integers(2**31))
         survey, _ = data.survey()
         folder = self._folder(data, survey, seed)
-        units, vocabulary = self._units(data, folder)
+        units, vocabulary = self._units(data, survey, folder)
         shape = shape_of(parse_tokens(self.size), vocabulary + 1, self.context)
         write_streams(data, survey, units, vocabulary, parse_tokens(self.pool), seed, folder)
         tests = tuple(
@@ -147,13 +147,13 @@ class Transformer:
                 (folder / name).mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _units(self, data: Data, folder: Path) -> tuple[Tokenizer, int]:
+    def _units(self, data: Data, survey: Survey, folder: Path) -> tuple[Tokenizer, int]:
         """What cuts text into the network's tokens, and how many there are."""
         if isinstance(data.units, Tokenizer):
             return data.units, vocabulary_of(Path(data.units.path))
         path = folder / "tokenizer.json"
         if not path.exists():
-            vocabulary_file(data, self.vocabulary, path)
+            vocabulary_file(data, survey, self.vocabulary, path)
         return Tokenizer(str(path)), vocabulary_of(path)
 
 

@@ -13,10 +13,10 @@ _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "
           (10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
 
 _CAVEATS = """- Losses are predictions of a proxy for training, not of a trained model. {spread}
-- Shares and tokens are counted in {token}; another tokenizer counts otherwise.
-- The sources' own licences and contents apply; cuvee does not check either.
-- Where epochs are above 1, documents occur more than once, with their own `id`.
+{counted}- The sources' own licences and contents apply; cuvee does not check either.
+- Where epochs are above 1, {samples} occur more than once, with their own `id`.
 """
+_COUNTED = "- Shares and tokens are counted in {token}; another tokenizer counts otherwise.\n"
 
 
 def as_card(answer: dict[str, Any], manifest: dict[str, Any]) -> str:
@@ -37,7 +37,7 @@ def as_card(answer: dict[str, Any], manifest: dict[str, Any]) -> str:
         "## Predicted losses",
         _losses(facts),
         "## Load",
-        _load(manifest),
+        _load(facts, manifest),
         "## Make it again",
         "`recipe.json` holds the settings, the seed, the versions and a hash of every input file. "
         + (
@@ -74,14 +74,14 @@ def _front(facts: Facts, manifest: Mapping[str, Any]) -> str:
 
 def _sources(facts: Facts, manifest: Mapping[str, Any]) -> str:
     found = {visible(name): row for name, row in manifest["sources"].items()}
-    rows = []
+    rows, amount = [], {facts.counted: "tokens_written", facts.samples: "documents"}
     for s in say.by_share(facts):
         row = found.get(s.name, {})
         share = finite(row.get("share_written"))
-        amounts = [finite(row.get(key)) for key in ("tokens_written", "documents")]
+        amounts = [finite(row.get(key)) for key in amount.values()]
         epochs = numbers.epochs(finite(row.get("epochs")))
         rows.append([s.name, numbers.percent(share, 2), *map(numbers.whole, amounts), epochs])
-    return _table(["source", "share", "tokens", "documents", "epochs"], rows)
+    return _table(["source", "share", *amount, "epochs"], rows)
 
 
 def _losses(facts: Facts) -> str:
@@ -95,7 +95,7 @@ def _losses(facts: Facts) -> str:
     return _plain(note) + "\n\n" + _table(["target", "blend", *facts.rivals, *gain], rows)
 
 
-def _load(manifest: Mapping[str, Any]) -> str:
+def _load(facts: Facts, manifest: Mapping[str, Any]) -> str:
     suffix = _suffix(manifest)
     kind = "parquet" if suffix == ".parquet" else "json"
     lines = ["```python", "from datasets import load_dataset", "",
@@ -104,13 +104,15 @@ def _load(manifest: Mapping[str, Any]) -> str:
     if kind == "parquet":
         lines += ["", "or", "", "```python", "import pyarrow.dataset", "",
                   'data = pyarrow.dataset.dataset("data", format="parquet")', "```"]  # fmt: skip
-    columns = "Columns: `id`, `text`, `source`, `tokens`. The documents are shuffled already."
-    return "\n".join([*lines, "", columns])
+    columns = "Columns: `id`, `text`, `source`, `tokens`."
+    return "\n".join([*lines, "", f"{columns} The {facts.samples} are shuffled already."])
 
 
 def _caveats(facts: Facts) -> str:
     warnings = "".join(f"- {_plain(warning)}\n" for warning in facts.warnings)
-    return _CAVEATS.format(spread=_plain(say.spread(facts)), token=_plain(facts.token)) + warnings
+    counted = "" if facts.counted == "rows" else _COUNTED.format(token=_plain(facts.token))
+    spread = _plain(say.spread(facts))
+    return _CAVEATS.format(spread=spread, counted=counted, samples=facts.samples) + warnings
 
 
 def _suffix(manifest: Mapping[str, Any]) -> str:

@@ -66,12 +66,12 @@ def shares_chart(facts: Facts, width: int = WIDE) -> str:
         label = numbers.percent(tick, max(axis.digits() - 2, 0))
         parts.append(svg.text(x, frame.top - 10, label, "tick", "middle"))
     if not narrow:
-        parts += [svg.text(width - 74, frame.top - 10, "tokens", "tick", "end"),
+        parts += [svg.text(width - 74, frame.top - 10, facts.counted, "tick", "end"),
                   svg.text(width - 4, frame.top - 10, "epochs", "tick", "end")]  # fmt: skip
     for i, row in enumerate(rows):
         parts += _share_row(frame, axis, i, row, shapes)
     return svg.drawing(
-        parts, width, bottom + 8, f"shares-{width}", "Shares of the tokens by source"
+        parts, width, bottom + 8, f"shares-{width}", f"Shares of the {facts.counted} by source"
     )
 
 
@@ -134,7 +134,7 @@ def curve_chart(facts: Facts, width: int = WIDE) -> str:
         parts += _point(x, y, up, tokens, v, tokens == facts.tokens, height)
         if tokens == facts.tokens and rival is not None:
             parts += _rival_at(x, up.at(rival), y, rival, facts.baseline)
-    title = f"Predicted against tokens: {say.goal(facts)}, {facts.unit}"
+    title = f"Predicted against {facts.counted}: {say.goal(facts)}, {facts.unit}"
     return svg.drawing(parts, width, height, f"curve-{width}", title)
 
 

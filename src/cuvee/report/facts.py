@@ -113,6 +113,16 @@ class Facts:
     from_runs: bool
     reached: bool
 
+    @property
+    def counted(self) -> str:
+        """What budgets and shares are counted in, in a word."""
+        return "rows" if self.token == "rows" else "tokens"
+
+    @property
+    def samples(self) -> str:
+        """What sources and targets consist of; a row is a sample of one token."""
+        return "rows" if self.token == "rows" else "documents"
+
 
 def visible(text: object) -> str:
     """Text that cannot steer a terminal, a table or the direction of writing.

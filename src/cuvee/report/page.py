@@ -62,8 +62,10 @@ def _warnings(facts: Facts) -> str:
 
 def _shares(facts: Facts) -> str:
     told = [f"{n}: {say.EXPLAINED[n]}" for n in ("uniform", "natural") if n in facts.rivals]
-    caption = "Share of the tokens by source, the tokens that it is, and how often the source is "
-    caption += "gone through (epochs). " + _capital("; ".join(told))
+    caption = (
+        f"Share of the {facts.counted} by source, the {facts.counted} that it is, and how often "
+        f"the source is gone through (epochs). {_capital('; '.join(told))}"
+    )
     return _figure("Shares", facts, charts.shares_chart, caption, tables.shares_table)
 
 
@@ -87,9 +89,9 @@ def _curve(facts: Facts) -> str:
     band = "The band is the 90% interval." if measured else "Spread not measured."
     caption = (
         f"{_capital(say.goal(facts))[:-1]}, predicted in {facts.unit} for these shares and fewer "
-        f"or more tokens; repeats of documents grow along. {band} "
+        f"or more {facts.counted}; repeats of {facts.samples} grow along. {band} "
         "The best shares at another budget may differ. A proxy ranks mixtures better than it "
-        "tells levels: do not read off this curve what more tokens will gain."
+        f"tells levels: do not read off this curve what more {facts.counted} will gain."
     )
     return _figure("Budget", facts, charts.curve_chart, caption, tables.curve_table)
 
@@ -100,8 +102,7 @@ def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
     shards = manifest.get("shards") or ()
     size = sum(finite(shard.get("bytes")) or 0 for shard in shards)
     line = (
-        f"{numbers.whole(finite(manifest.get('tokens')))} tokens "
-        f"({visible(manifest.get('unit', facts.token))}) in {say.amount(len(shards), 'file')}, "
+        f"{_counted(facts, finite(manifest.get('tokens')))} in {say.amount(len(shards), 'file')}, "
         f"{size / 1e6:,.1f} MB. The manifest holds a hash of each file."
     )
     return _section(
@@ -109,10 +110,16 @@ def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
     )
 
 
+def _counted(facts: Facts, amount: float | None) -> str:
+    """`1,000 tokens (words)`, `1,000 rows`."""
+    kind = "" if facts.token == facts.counted else f" ({facts.token})"
+    return f"{numbers.whole(amount)} {facts.counted}{kind}"
+
+
 def _recipe(facts: Facts) -> str:
     rows: dict[str, object] = {
         "method": facts.method,
-        "budget": f"{numbers.whole(facts.tokens)} tokens ({facts.token})",
+        "budget": _counted(facts, facts.tokens),
         "seed": facts.seed,
         "mixtures tried": facts.trials,
     }

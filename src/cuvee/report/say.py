@@ -27,7 +27,7 @@ def amount(count: int, noun: str) -> str:
 
 def title(facts: Facts) -> str:
     """A headline of a few words."""
-    return f"Blend of {amount(len(facts.sources), 'source')}, {numbers.tokens(facts.tokens)} tokens"
+    return f"Blend of {amount(len(facts.sources), 'source')}, {_tokens(facts)}"
 
 
 def sentence(facts: Facts) -> str:
@@ -43,7 +43,11 @@ def sentence(facts: Facts) -> str:
 def _budget(facts: Facts) -> str:
     if facts.tokens is None:
         return ""
-    return f" with {numbers.tokens(facts.tokens)} tokens of training"
+    return f" with {_tokens(facts)} of training"
+
+
+def _tokens(facts: Facts) -> str:
+    return f"{numbers.tokens(facts.tokens)} {facts.counted}"
 
 
 def goal(facts: Facts) -> str:
@@ -112,8 +116,9 @@ def spread(facts: Facts) -> str:
             f"The spread was not measured, and the {_source(facts)} own bias is not known either."
         )
     varies = _VARIES.get(facts.spread, f"is of the kind {facts.spread!r}")
+    varies = varies.replace("documents", facts.samples)
     bias = f"it does not contain the {_source(facts)} own bias"
-    chosen = " The blend's losses allow for its having been chosen on the same documents."
+    chosen = f" The blend's losses allow for its having been chosen on the same {facts.samples}."
     allowed = chosen if facts.spread == "target documents" and not facts.reached else ""
     return f"The spread (±, one standard deviation) {varies}; {bias}.{allowed}"
 

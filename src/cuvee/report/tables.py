@@ -27,7 +27,7 @@ def table(caption: str, head: Cells, rows: Sequence[Cells], foot: Cells = ()) ->
 
 def shares_table(facts: Facts) -> str:
     """Shares, their intervals, the rivals' shares and the epochs."""
-    head = ["source", "share", "90% interval", *facts.rivals, "tokens", "available", "epochs"]
+    head = ["source", "share", "90% interval", *facts.rivals, facts.counted, "available", "epochs"]
     rows = []
     for s in say.by_share(facts):
         share = numbers.percent(s.share.mean, 2)
@@ -36,7 +36,7 @@ def shares_table(facts: Facts) -> str:
         others = [numbers.percent(s.rivals[n], 2) for n in facts.rivals]
         amounts = [numbers.whole(s.tokens), numbers.whole(s.available), numbers.epochs(s.epochs)]
         rows.append([s.name, share, numbers.interval(s.share, 2, 100), *others, *amounts])
-    return table("Shares in percent of the tokens", head, rows)
+    return table(f"Shares in percent of the {facts.counted}", head, rows)
 
 
 def losses_table(facts: Facts) -> str:
@@ -57,7 +57,7 @@ def curve_table(facts: Facts) -> str:
     """The objective at several budgets."""
     rows = [[numbers.whole(tokens), _pair(v), numbers.interval(v)] for tokens, v in facts.curve]
     caption = f"Predicted by budget, same shares: {say.goal(facts)}, {facts.unit}"
-    return table(caption, ["tokens", "loss ± spread", "90% interval"], rows)
+    return table(caption, [facts.counted, "loss ± spread", "90% interval"], rows)
 
 
 def written_table(facts: Facts, manifest: Mapping[str, Any]) -> str:
@@ -71,10 +71,14 @@ def written_table(facts: Facts, manifest: Mapping[str, Any]) -> str:
         for key in ("tokens_asked", "tokens_written", "documents", "quarantined")
     }
     foot = [numbers.whole(x) for x in total.values()]
-    head = ["source", "tokens asked", "tokens written", "share asked", "share written",
-            "documents", "epochs", "left out"]  # fmt: skip
-    caption = "Tokens, shares and documents by source; left out: records that could not be read"
-    return table(caption, head, rows, ["all", *foot[:2], "", "", foot[2], "", foot[3]])
+    head = ["source", f"{facts.counted} asked", f"{facts.counted} written", "share asked",
+            "share written", facts.samples, "epochs", "left out"]  # fmt: skip
+    holds = ", ".join(dict.fromkeys([facts.counted, facts.samples]))
+    caption = f"Shares, {holds} by source; left out: records that could not be read"
+    lines = [head, ["all", *foot[:2], "", "", foot[2], "", foot[3]], *rows]
+    if facts.samples == facts.counted:  # one number, not two
+        lines = [[*cells[:5], *cells[6:]] for cells in lines]
+    return table(caption, lines[0], lines[2:], lines[1])
 
 
 def _written(name: str, row: Mapping[str, Any], asked: float | None) -> Cells:

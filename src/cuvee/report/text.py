@@ -48,7 +48,7 @@ def print_answer(answer: dict[str, Any], console: "Console | None" = None) -> No
     console = console or Console()
     facts = read(answer)
     line(console, say.sentence(facts), "bold")
-    table(console, "Shares of the tokens" + _unmeasured(s.share for s in facts.sources),
+    table(console, f"Shares of the {facts.counted}" + _unmeasured(s.share for s in facts.sources),
            "source", [s.name for s in say.by_share(facts)], _share_columns(facts))  # fmt: skip
     rows = say.with_objective(facts)
     gain = f"; gain over {facts.baseline}, + is better" if facts.baseline else ""
@@ -69,7 +69,7 @@ def _share_columns(facts: Facts) -> list[Column]:
     return [
         Column("share", [numbers.percent(s.share.mean) for s in rows], style="bold"),
         *_spreads([s.share for s in rows], "± %", 1, 100),
-        Column("tokens", [numbers.tokens(s.tokens) for s in rows]),
+        Column(facts.counted, [numbers.tokens(s.tokens) for s in rows]),
         Column("of available", [numbers.tokens(s.available) for s in rows], 2, "dim"),
         Column("epochs", [numbers.epochs(s.epochs) for s in rows]),
     ]

@@ -65,22 +65,39 @@ def _mixture(shares: Mapping[str, Any], most: int = 2) -> str:
     return ", ".join([*parts[: most if more else most + 1], *more])
 
 
-def title(answer: Mapping[str, Any]) -> str:
+def title(answer: Mapping[str, Any], facts: Facts) -> str:
     """How many runs, of what length, by whom."""
     trained = answer.get("trained") or {}
     runs, judges = int(trained.get("runs") or 0), int(trained.get("judging_runs") or 0)
     proxy = numbers.middle(visible(trained.get("proxy", "")), 30)
     amount = numbers.tokens(finite(trained.get("tokens")))
     spent = numbers.tokens(finite(trained.get("judging_tokens")))
-    use = "for the losses of blend and baselines"
+    use = "of the blend itself" if _by_law(answer) else "for the losses of blend and baselines"
     if not runs:
-        return f"{say.amount(judges, 'real run')} by {proxy}, {spent} tokens, {use}"
-    text = f"{say.amount(runs, 'real run')} by {proxy}, {amount} tokens"
+        return f"{say.amount(judges, 'real run')} by {proxy}, {spent} {facts.counted}, {use}"
+    text = f"{say.amount(runs, 'real run')} by {proxy}, {amount} {facts.counted}"
     return f"{text}; {judges} more, {spent}, {use}" if judges else text
 
 
+def _by_law(answer: Mapping[str, Any]) -> bool:
+    return (answer.get("trained") or {}).get("losses_from") == "law"
+
+
 def sentences(answer: Mapping[str, Any], facts: Facts) -> list[str]:
-    """How far the free forecast and training disagree."""
+    """What the blend gave, and how far the free forecast and training disagree."""
+    rows = rows_of(answer)
+    said, reached = _disagreement(answer, facts), [r.loss.mean for r in rows if r.role == "answer"]
+    if not reached or not _by_law(answer):
+        return said
+    text = f"Once chosen, the blend was trained itself and reached {numbers.fixed(reached[0])}; "
+    if len({numbers.tokens(r.tokens) for r in rows}) > 1:
+        text += "this run gives the level of the predicted losses, the others the differences."
+    else:
+        text += "the predicted losses are those of the law of all runs, this one included."
+    return [text, *said]
+
+
+def _disagreement(answer: Mapping[str, Any], facts: Facts) -> list[str]:
     differ = answer.get("disagreement")
     if not isinstance(differ, Mapping):
         return []
@@ -114,7 +131,8 @@ def _choice(differ: Mapping[str, Any], prior: str, facts: Facts) -> str:
         return ""
     moved, excess = finite(choice.get("moved")), value(choice.get("excess"))
     text = (
-        f"{_capital(prior)} alone would have put {numbers.percent(moved)} of the tokens elsewhere"
+        f"{_capital(prior)} alone would have put {numbers.percent(moved)} of the "
+        f"{facts.counted} elsewhere"
     )
     if excess.mean is None:
         return text + "."
@@ -145,7 +163,7 @@ def print_runs(answer: Mapping[str, Any], facts: Facts, console: "Console") -> N
     columns = [Column("loss", [numbers.fixed(r.loss.mean) for r in shown], style="bold")]
     lengths = [numbers.tokens(r.tokens) for r in shown]
     if len(set(lengths)) > 1:
-        columns.insert(0, Column("tokens", lengths))
+        columns.insert(0, Column(facts.counted, lengths))
     if any(r.role != "search" for r in rows):
         columns.insert(0, Column("for", ["" if r.role == "search" else r.role for r in shown]))
     if law:
@@ -156,7 +174,7 @@ def print_runs(answer: Mapping[str, Any], facts: Facts, console: "Console") -> N
             Column("moved", [_moved(r) for r in shown]),
         ]
     names = [f"{r.number:>{len(str(len(rows)))}}  {r.mixture}" for r in shown]
-    table(console, _capital(title(answer)), "run", names, columns)
+    table(console, _capital(title(answer, facts)), "run", names, columns)
     if len(rows) > MOST:
         line(console, f"The last {MOST} of {len(rows)} runs; --json has all.", "dim")
     console.print()
@@ -168,7 +186,7 @@ def print_runs(answer: Mapping[str, Any], facts: Facts, console: "Console") -> N
 
 EXPLAINED = (
     "Best after: loss forecast for the best mixture once this run was known, not yet corrected for "
-    "its having been chosen; moved: part of the tokens that this mixture then had elsewhere."
+    "its having been chosen; moved: part of the budget that this mixture then had elsewhere."
 )
 
 
@@ -196,27 +214,25 @@ def section(answer: Mapping[str, Any], facts: Facts) -> str:
     if law:
         caption += f" Line and 90% band: the forecast for the best mixture after it. {EXPLAINED}"
     if any(r.role != "search" for r in rows):
-        caption += " In colour: the runs that give the losses of blend and baselines."
-    said = "".join(f"<p>{escape(text)}</p>" for text in (_capital(title(answer)) + ".",
-                                                         *sentences(answer, facts)))  # fmt: skip
+        judges = "run of the blend itself" if law else "runs for the losses of blend and baselines"
+        caption += f" In colour: the {judges}."
+    texts = (_capital(title(answer, facts)) + ".", *sentences(answer, facts))
+    said = "".join(f"<p>{escape(text)}</p>" for text in texts)
     return (
         '<section aria-labelledby="real-runs"><h2 id="real-runs">Real runs</h2>'
         f"{said}<figure><figcaption>{escape(caption)}</figcaption>"
         f"{chart(rows)}{chart(rows, 340)}</figure>"
-        f"<details><summary>Numbers: real runs</summary>{_table(rows, law)}</details></section>\n"
+        f"<details><summary>Numbers: real runs</summary>{_table(rows, law, facts)}</details>"
+        "</section>\n"
     )
 
 
-def _table(rows: Sequence[RunRow], law: bool) -> str:
-    head = ["run", "tokens", "loss", *(["best after", "change", "moved"] if law else ["for"])]
+def _table(rows: Sequence[RunRow], law: bool, facts: Facts) -> str:
+    head = ["run", facts.counted, "for", "loss"] + ["best after", "change", "moved"] * law
     body = []
     for r in rows:
-        cells = [f"{r.number}: {r.mixture}", numbers.tokens(r.tokens), _pair(r.loss)]
-        if law:
-            cells += [_pair(r.after), _change(r), _moved(r)]
-        else:
-            cells.append(r.role)
-        body.append(cells)
+        cells = [f"{r.number}: {r.mixture}", numbers.tokens(r.tokens), r.role, _pair(r.loss)]
+        body.append([*cells, *([_pair(r.after), _change(r), _moved(r)] if law else [])])
     return html_table("Real runs in the order in which they were made", head, body)
 
 

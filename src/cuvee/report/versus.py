@@ -66,7 +66,7 @@ def print_comparison(said: dict[str, Any], console: "Console | None" = None) -> 
         Column("spent", [_spent(r, said) for r in rows], 4, "dim"),
         Column("seconds", [f"{r['seconds']:.1f}" for r in rows], 5, "dim"),
     ]
-    table(console, f"Loss after {numbers.tokens(said['tokens'])} tokens, nats per token",
+    table(console, f"Loss after {numbers.tokens(said['tokens'])} tokens, {visible(said['unit'])}",
           "method", [visible(r["method"]) for r in rows], columns, 40)  # fmt: skip
     console.print()
     line(
@@ -110,7 +110,7 @@ def comparison_page(said: dict[str, Any]) -> str:
         f"</head>\n<body><main>\n<h1>{title}</h1>\n"
         f'<p class="answer">{escape(visible(said["verdict"]))}</p>\n'
         f'<p class="note">{escape(note(said))}</p>\n'
-        "<h2>Gain over equal shares, nats per token</h2>\n"
+        f"<h2>Gain over equal shares, {escape(visible(said['unit']))}</h2>\n"
         f"{gain_chart(rows, said)}{gain_chart(rows, said, 400)}\n"
         f"<h2>Gain by target</h2>\n{_heat(rows, said)}\n"
         '<p class="note">Open a target for its losses and 90% intervals.</p>\n'

@@ -168,14 +168,17 @@ def check_workers_change_nothing(proxy: Proxy, planted: Planted) -> None:
 
 
 def check_continuing_adds_up(proxy: Proxy, planted: Planted) -> None:
-    """A run that goes on with the same shares is one run of all its tokens, to 0.02 nats."""
+    """A run that goes on with the same shares is one run of all its tokens, to 0.02 nats and what
+    training varies by.
+    """
     trainer = prepare(proxy, planted.data())
     k, each = len(trainer.sources), float(planted.tokens_each)
     shares = np.full(k, 1 / k)
-    first = Trial(shares, 180 * each)
+    first = Trial(shares, 180 * each, horizon=336 * each)
     second = Trial(shares, 134 * each, after=first)
     chain = run(trainer, shares, 22 * each, after=second).losses.mean
-    assert np.allclose(chain, run(trainer, shares, 336 * each).losses.mean, atol=0.02)
+    whole = run(trainer, shares, 336 * each).losses.mean
+    assert (np.abs(chain - whole) < 0.02 + noise(trainer, 336 * each)).all()
     assert (chain < run(trainer, shares, 22 * each).losses.mean).all(), "what was seen is forgotten"
 
 
@@ -227,7 +230,7 @@ def check_repeated_tokens_help_less_than_fresh_ones(proxy: Proxy, planted: Plant
         all_ = prepare(proxy, planted.data())
         tokens = all_.available @ corner
         repeated = run(few, corner, tokens).losses.mean[j]
-        assert run(all_, corner, tokens).losses.mean[j] < repeated
+        assert run(all_, corner, tokens).losses.mean[j] < repeated + noise(all_, tokens)[j]
         once = run(few, corner, few.available @ corner).losses.mean[j]
         assert repeated < once + (WORTH_NOTHING if planted.reads == "rows" else 0)
 
@@ -256,7 +259,9 @@ def check_stated_spread_is_the_real_spread(proxy: Proxy, planted: Planted) -> No
     for seed in range(24):
         data = planted.data(target_seed=100 + seed, fewer=dict.fromkeys(planted.sources, 170))
         tokens = 333.0 * planted.tokens_each
-        found.append(run(prepare(proxy, data, seed), np.full(k, 1 / k), tokens))
+        # Of real training what is random is held fixed: documents are what the spread is of.
+        luck = 0 if getattr(proxy, "real", False) else seed
+        found.append(run(prepare(proxy, data, luck), np.full(k, 1 / k), tokens))
     if found[0].losses.spread in ("exact", "none"):
         return
     real = np.std([o.losses.mean for o in found], axis=0, ddof=1)
