@@ -1,6 +1,6 @@
 """The proof: each method spends the same budget of real training, then its blend is trained.
 
-Twelve kinds of text, a network of 0.37M parameters, 0.5M tokens a run, at most four epochs. A
+Twelve kinds of text, a network of 0.37M parameters, 0.3M tokens a run, at most four epochs. A
 method may train on as many tokens as twelve runs have; what counts decide is free. Then its blend
 is trained with five seeds, which share nothing with the search, and judged on documents that the
 search did not see. Three targets: one small domain, a mix of four, and the worst of all twelve.
@@ -28,7 +28,7 @@ from cuvee.testing.evidence import Missing
 from cuvee.trials import as_prior, explore, rounded
 from cuvee.trials import run as trained
 
-TOKENS, RUNS, SEEDS = 500_000, 12, 5
+TOKENS, RUNS, SEEDS = 300_000, 12, 5
 TARGETS: dict[str, str | Mapping[str, float]] = {
     "handbook_en": "handbook_en",
     "mean of python, essay, fr, wordnet": dict.fromkeys(("python", "essay", "fr", "wordnet"), 0.25),
@@ -65,7 +65,7 @@ class _Bench:
         data = pilot_data(ROOT, folder)
         halves = [_half(data, i) for i in (0, 1)]
         made = [
-            proxies.load(f"{NETWORK}:target_tokens={tokens}", cache=folder)
+            proxies.load(f"{NETWORK}:target_tokens={tokens}")
             .prepare(half, rng=stream(0, "proxy"))[0]
             for half, tokens in zip(halves, (4000, 12_000))
         ]  # fmt: skip

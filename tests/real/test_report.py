@@ -47,7 +47,7 @@ def test_text_fits_the_terminal(width, law):
     assert ("best after" in joined) is law
     assert "rank correlation 0.91 ± 0.01 of the objective, 0.91 ± 0.01 in the mean" in joined
     assert ("the loss of that blend is 0.030 ± 0.010 higher" in joined) is law
-    assert ("the blend was trained itself and reached 11.700; the predicted" in joined) is law
+    assert ("the blend was trained itself and reached 11.700; this run gives" in joined) is law
 
 
 @pytest.mark.parametrize("law", [True, False])
@@ -68,6 +68,15 @@ def test_page_is_well_formed(count, sd, law):
 def test_an_answer_without_training_has_no_such_part():
     assert "real runs" not in as_text(answer()).lower()
     assert "real-runs" not in as_html(answer())
+
+
+def test_runs_of_one_length_leave_all_losses_to_the_law():
+    content = trained(5, ("web", "code"))
+    for row in content["real_runs"]:
+        row["tokens_seen"] = 1e6
+    said = "reached 4.200; the predicted losses are those of the law of all runs, this one included"
+    assert said in " ".join(as_text(content).split())
+    assert said in as_html(content)
 
 
 def test_too_few_runs_and_missing_parts_are_said():
