@@ -15,6 +15,7 @@ from cuvee.contracts import Mixer, Trainer
 from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json, versions
+from cuvee.core.runs import UNIT
 from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
 from cuvee.fidelity import one
@@ -111,6 +112,11 @@ class Comparison:
         found = [(mean, name) for name, mean, sd in tested if mean > max(bar * sd, MATTERS)]
         return [name for _, name in sorted(found, reverse=True)]
 
+    @property
+    def unit(self) -> str:
+        """Of the losses."""
+        return next((r.losses.unit for r in self.results if r.losses is not None), UNIT)
+
     def verdict(self) -> str:
         """Who wins, in a sentence."""
         found = self.winners()
@@ -121,7 +127,7 @@ class Comparison:
         ties = [n for n in found[1:] if not self._behind(by_name[n], best)]
         gain = self.objective_gain(best)
         below = 0.0 if gain is None else float(gain.mean)
-        words = f"{best.method} is best: {below:.3f} nats per token below {BASELINE}"
+        words = f"{best.method} is best: {below:.3f} {self.unit} below {BASELINE}"
         if ties:
             shown = ", ".join(ties[:6]) + (f" and {len(ties) - 6} more" if len(ties) > 6 else "")
             words += f"; not behind it by more than noise: {shown}"
@@ -142,7 +148,7 @@ class Comparison:
         return {
             "verdict": self.verdict(),
             "winners": self.winners(),
-            "unit": "nats per token",
+            "unit": self.unit,
             "tokens": self.problem.tokens,
             "spend": self.problem.spend,
             "seeds": self.seeds,

@@ -163,7 +163,7 @@ def trial(
         settings: As for `blend`.
 
     Returns:
-        Losses, shape (mixtures, targets), in nats per token.
+        Losses, shape (mixtures, targets), in nats per token (rows: per row).
 
     Raises:
         CuveeError: Something is wrong with the input; the message says what to do.
