@@ -22,7 +22,7 @@ from cuvee.core.recipe import to_json, versions
 
 NAMES = (
     "one_pass", "threads", "readers", "mixture", "descent", "laws", "surrogate", "import_time",
-    "shares", "memory", "predict", "training", "live",
+    "shares", "memory", "predict", "training", "live", "blends",
 )  # fmt: skip
 
 

@@ -101,7 +101,6 @@ def _figures(bench: _Bench) -> list[Figure]:
                 f"{_largest(problem, shares[method])}"
             )
             figures.append(Figure(f"{name}: {method}", reached.tolist(), "nats", note=note))
-            print(figures[-1].line(), flush=True)
     return figures
 
 

@@ -1,7 +1,7 @@
 """Every method on the user's own data, side by side, on text that no method chose with."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -269,18 +269,13 @@ def chosen(methods: Sequence[str] | str) -> list[str]:
 
 
 def _needs(names: Sequence[str]) -> set[str]:
-    found = set()
-    for name, mixer in _loaded(names):
-        found |= set(getattr(mixer, "needs", ())) if name else set()
-    return found
-
-
-def _loaded(names: Sequence[str]) -> Iterator[tuple[str, Mixer]]:
+    found: set[str] = set()
     for name in names:
         try:
-            yield name, mix.load(name)
+            found |= set(getattr(mix.load(name), "needs", ()))
         except CuveeError:  # a library is missing: said in the method's own row
             continue
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

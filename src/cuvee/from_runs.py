@@ -285,7 +285,8 @@ def _chosen(
     check_distinct(study)
     forecast = law.fit(study, rng=stream(seed, "fit"))
     shares = mixer.recommend(study, rng=rng)
-    found = {name: mix.load(name).recommend(study, rng=rng) for name in BASELINES} | dict(others)
+    missing = [name for name in BASELINES if name not in others]
+    found = {name: mix.load(name).recommend(study, rng=rng) for name in missing} | dict(others)
     flattery = _optimism(mixer, forecast, study, shares.mean, seed)
     losses, rivals = _beside(forecast, study, shares, found, flattery)
     more = _proposed(study, seed, propose) if propose else ()

@@ -1,19 +1,21 @@
 """Answers from real training: counts first, then the runs that a mixer asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from cuvee import mix, proxies
 from cuvee.answer import Blend
 from cuvee.contracts import Learner, Mixer, Proxy, Trainer
-from cuvee.core import CuveeError, Estimate, Outcome, Problem, Shares, Study, Trial, stream
+from cuvee.core import Ask, CuveeError, Estimate, Outcome, Problem, Shares, Study, Trial, stream
 from cuvee.core.data import Engine, Survey
 from cuvee.core.threads import one_thread
 from cuvee.engine.local import Local, Progress, silent
 from cuvee.fidelity import Disagreement, Lesson, Trained, apart, compared, lessons
 from cuvee.from_runs import BASELINES, JUDGE, choose, tried
+from cuvee.mix.surrogate_inputs import remembered
 from cuvee.question import Opened, Question
 from cuvee.summary import Rival, gain
 from cuvee.trials import as_prior, checked, explore, facts, prepare, rounded, run
@@ -27,12 +29,13 @@ COUNTS = ("runs", "trials", "mixtures")
 FIRST = "first"
 """What those that choose each run by the runs before call the number of their spread-out ones."""
 SAME = 1e-5
+ALIKE = 2e-3
+FEWEST = 3
+"""Runs below which no law can be fitted."""
 LUCK = (
     "Losses are those of one run each: what a run with another seed would give differs by luck, "
     "which is not in the spread."
 )
-
-Ask = Callable[[Trial], Outcome]
 
 
 def is_real(proxy: str) -> bool:
@@ -64,12 +67,24 @@ def check(question: Question) -> None:
             )
         return
     if question.tables:
+        for table in question.tables:
+            if not Path(table).exists() and not any(mark in str(table) for mark in "*?["):
+                raise CuveeError(f"runs: {str(table)!r} is neither a whole number nor a file.")
         raise CuveeError(
             f"tables of runs and proxy {question.proxy!r}, which makes its own: their losses have "
             f"different levels; give a number of runs, or the tables with proxy counts."
         )
     check_gradient(question.method, question.proxy)
-    mix.load(with_runs(question.method, question.count))
+    if question.count is not None and question.count < FEWEST:
+        raise CuveeError(f"{question.count} real runs teach nothing: ask for {FEWEST} or more.")
+    try:
+        mix.load(with_runs(question.method, question.count))
+    except CuveeError as error:
+        if question.count is None:
+            raise
+        raise CuveeError(
+            f"{question.method} cannot do with {question.count} runs ({error}): ask for more."
+        ) from error
 
 
 def check_gradient(method: str, proxy: str) -> None:
@@ -174,17 +189,18 @@ class Bench:
         return study
 
     def free_choice(self) -> Estimate | None:
-        """What the free forecast alone would choose; None if it cannot tell."""
+        """What the free forecast alone would choose; None without one that knows its gradient."""
         if self.prior is None:
             return None
-        problem = replace(self.problem, spend=float("inf"))
-        try:
-            with one_thread():
-                mixer, asked = mix.load(FREE), Asked(self.problem, self.prior)
-                study = explore(problem, asked, mixer, self.seed, self.engine)
-                found = mixer.recommend(study, rng=stream(self.seed, "recommend"))
-        except CuveeError:  # it has no gradient
+        problem, even = self.problem, np.ones(len(self.problem.sources))
+        first = Trial(problem.fit(even), float(problem.tokens), gradient="mean")
+        if self.prior(first).gradient is None:
             return None
+        problem = replace(problem, spend=float("inf"))
+        with one_thread():
+            mixer, asked = mix.load(FREE), Asked(self.problem, self.prior)
+            study = explore(problem, asked, mixer, self.seed, self.engine)
+            found = mixer.recommend(study, rng=stream(self.seed, "recommend"))
         return rounded(Estimate(found.mean[None], "share", "none"), self.problem)
 
 
@@ -216,12 +232,20 @@ class Asked:
 
 
 def _repeats(study: Study, trials: Sequence[Trial]) -> list[Trial]:
-    """The trials, each with a seed that no equal one had: the same run again would say nothing."""
-    known, found = set(study.known()), []
+    """The trials, each with a seed that no like one had: the same run again would say nothing.
+
+    Mixtures that differ by a thousandth train on the very same samples, so they count as alike.
+    """
+    found: list[Trial] = []
     for trial in trials:
-        while trial.key() in known:
+        same = [
+            t.seed for t in (*study.trials, *found)
+            if t.after is trial.after and t.tokens == trial.tokens and not (t.merge or trial.merge)
+            and apart(t.shares, trial.shares) < ALIKE
+        ]  # fmt: skip
+        exact = {t.key() for t in (*study.trials, *found)}
+        while trial.seed in same or trial.key() in exact:
             trial = replace(trial, seed=trial.seed + 1)
-        known.add(trial.key())
         found.append(trial)
     return found
 
@@ -240,19 +264,6 @@ def prior_for(opened: Opened) -> Ask | None:
     return remembered(as_prior(free, free.sources, free.targets, opened.question.seed))
 
 
-def remembered(prior: Ask) -> Ask:
-    """The same forecast, never asked twice: a law is fitted again after each run."""
-    known: dict[tuple[object, ...], Outcome] = {}
-
-    def ask(trial: Trial) -> Outcome:
-        key = trial.key()
-        if key not in known:
-            known[key] = prior(trial)
-        return known[key]
-
-    return ask
-
-
 def decide(opened: Opened) -> Blend:
     """Train what the mixer asks for, and say what it gives and how far counts were right."""
     question = opened.question
@@ -262,6 +273,8 @@ def decide(opened: Opened) -> Blend:
     bench, survey = Bench.of(opened, float(planned or question.count or RUNS) * question.tokens)
     free = bench.free_choice()
     told = max(int(getattr(mixer, name, 0)) for name in COUNTS)
+    if (bench.problem.high - bench.problem.low).max() < SAME or len(bench.problem.sources) == 1:
+        mixer = mix.load("uniform")  # only one mixture is allowed: nothing is to be searched
     study = bench.search(mixer, free, told + isinstance(mixer, Learner) if told else 0)
     if isinstance(mixer, Learner) and study.trials:
         return _by_law(opened, bench, survey, study, method, mixer, free)
@@ -310,7 +323,7 @@ def _by_law(
 
 def _another(study: Study, shares: Shares) -> Trial:
     """One more run of a mixture, with a seed that no run of it had: its luck chose nothing."""
-    seeds = [t.seed for t in study.trials if apart(t.shares, shares) < SAME]
+    seeds = [t.seed for t in study.trials if apart(t.shares, shares) < ALIKE]
     return Trial(shares, float(study.problem.tokens), max(seeds, default=-1) + 1)
 
 
@@ -336,6 +349,7 @@ def _by_training(
         if known.find(same) is None:
             total = searched + len({t.key() for t in trials.values()})
             known, roles = bench.record(known, (same,), total), [*roles, name]
+            trials[name] = known.trials[-1]
     losses = {name: _found(known, trial).losses for name, trial in trials.items()}
     rivals = {name: Rival(mixtures[name], losses[name]) for name in BASELINES}
     trained = Trained(

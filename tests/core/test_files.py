@@ -28,6 +28,19 @@ def test_whole_file(tmp_path):
     assert sha256(path) == hashlib.sha256(b"newer").hexdigest()
 
 
+def test_several_may_write_one_shared_file(tmp_path):
+    path = tmp_path / "a.txt"
+    with whole_file(path, shared=True) as one, whole_file(path, shared=True) as two:
+        one.write_text("first")
+        two.write_text("second")
+    assert path.read_text() == "first"  # it ended last
+    with pytest.raises(RuntimeError), whole_file(path, shared=True) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt(), CuveeError("told")])
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "a.txt"

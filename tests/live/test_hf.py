@@ -153,6 +153,14 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         trainer(tmp_path).train(resume_from_checkpoint=True)
 
 
+def test_a_finished_live_trains_no_further(whole, tmp_path):
+    with pytest.raises(CuveeError, match="the whole budget of 160 samples is taken"):
+        trainer(tmp_path, whole.live).train()
+    again = trainer(whole.args.output_dir)
+    again.train(resume_from_checkpoint=True)
+    assert not hasattr(again, "seen"), "nothing is left of a run that was finished"
+
+
 def test_smoothed_labels_need_a_loss_of_ones_own(tmp_path):
     with pytest.raises(CuveeError, match="without an aux_loss or smoothing"):
         trainer(tmp_path, label_smoothing_factor=0.1).train()

@@ -1,14 +1,19 @@
 """Mixers that drive: the same as through proposals, side runs in line, what is refused."""
 
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from tests.live.world import BATCH, BATCHES, LAG, SIZES, live, loss_of, train
 
 from cuvee import mix
-from cuvee.core import CuveeError, Estimate, Limits, Outcome, Study, stream
+from cuvee.core import CuveeError, Estimate, Limits, Outcome, Study, Trial, stream
 from cuvee.live.driving import Drive, problem_of
 from cuvee.live.losses import Tally
+from cuvee.live.mixing import LOOK
 
 ONLINE = {
     "odm": "odm:steps=9", "odm released": "odm:steps=9:variant=released", "dump": "dump:steps=9",
@@ -117,6 +122,30 @@ def test_a_mixer_of_ones_own_and_one_that_decides_alone():
         live(shares=[1, 0, 0]).study  # noqa: B018
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Proposes chains that equal those in the study, and are none of them."""
+
+    def propose(self, study, *, rng):
+        chain = None
+        for _ in range(len(study.trials) + 1):
+            chain = Trial(np.array([0.5, 0.3, 0.2]), study.problem.tokens / 5, 0, chain)
+        return () if len(study.trials) == 5 else (chain,)
+
+    def recommend(self, study, *, rng):
+        return Estimate(study.shares[-1:], "share", "none")
+
+
+def test_chains_that_a_mixer_builds_again_outlive_a_stop():
+    mixed, again = live(mixer=Rebuilt()), live(mixer=Rebuilt())
+    train(mixed, mixed.loader(), stop=50)
+    again.load_state_dict(json.loads(json.dumps(mixed.state_dict())))
+    assert [len(t.chain()) for t in again.study.trials] == [1, 2, 3]
+    assert again.state_dict() == mixed.state_dict()
+    assert train(again, again.loader()) == train(mixed, mixed.loader())
+    assert all(t.after is before for before, t in pairwise(again.study.trials))
+
+
 def test_a_loss_that_is_not_finite_is_named_and_costs_nothing():
     mixed = live()
     whole = train(mixed, mixed.loader())
@@ -145,6 +174,15 @@ def test_on_a_device_losses_are_read_when_they_are_needed(monkeypatch):
     late.feedback(torch.tensor([1]), torch.tensor([float("inf")]))
     with pytest.raises(CuveeError, match="loss of source 'b' is not finite"):
         late.state_dict()
+
+
+def test_on_a_device_a_loss_that_is_not_finite_is_found_soon(monkeypatch):
+    monkeypatch.setattr(Tally, "waiting", property(lambda self: True))
+    mixed = live(shares=[0.5, 0.3, 0.2])
+    with pytest.raises(CuveeError, match=r"loss of source '.' is not finite"):
+        for _, source in mixed.loader():
+            mixed.feedback(source, torch.full((BATCH,), float("nan")))
+    assert mixed.taken == LOOK
 
 
 def test_losses_that_are_missing_are_asked_for():

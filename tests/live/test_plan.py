@@ -136,6 +136,23 @@ def test_a_sampler_of_ones_own():
         assert torch.equal(x, y)
 
 
+def test_who_counts_on_beyond_the_budget_is_told():
+    mixed = live(shares=SHARES, budget=BATCH * 2)
+    mixed.advance()
+    mixed.advance()
+    assert mixed.finished
+    with pytest.raises(CuveeError, match="the whole budget of 24 samples is taken"):
+        mixed.advance()
+    assert mixed.taken == 2
+    assert "the whole budget of 24 samples" in str(mixed.dry())
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_no_source_is_blamed_that_has_not_run_dry(repeat):
+    mixed = live(shares=SHARES, repeat=repeat)
+    assert "batch 0 did not arrive although no source has run dry" in str(mixed.dry())
+
+
 def test_who_forgets_to_count_is_told():
     mixed = live(shares=SHARES)
     with pytest.raises(CuveeError, match=f"batch {LAG} is asked for after 0 were taken"):

@@ -3,17 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.live.world import BATCHES, live, train
+from tests.live.world import BATCHES, exit_codes, live, train, train_on
 
 from cuvee.core import CuveeError
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_killed_at_random_it_gives_the_same_batches(tmp_path):
@@ -22,11 +17,8 @@ def test_killed_at_random_it_gives_the_same_batches(tmp_path):
     rng = np.random.default_rng(int.from_bytes(os.urandom(4)))
     stops = [int(rng.integers(1, BATCHES)), BATCHES + 1]
     for workers, stop in enumerate(stops):
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.live.world", str(tmp_path), str(workers), str(stop)],
-            cwd=ROOT, check=False,
-        )  # fmt: skip
-        assert done.returncode == (0 if stop > BATCHES else -signal.SIGKILL), stops
+        code = 0 if stop > BATCHES else -signal.SIGKILL
+        assert exit_codes(train_on, (tmp_path, workers, stop)) == [code], stops
     lines = (tmp_path / "log").read_text().splitlines()
     assert [json.loads(line) for line in lines] == whole, stops
 

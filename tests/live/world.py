@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-import sys
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -13,6 +13,9 @@ from cuvee.live import Live
 SIZES = {"a": 100, "b": 37, "c": 500}
 BATCH, BATCHES, LAG = 12, 90, 7
 MIXER = "odm:steps=9"
+PROCESSES = get_context("forkserver")
+"""Fresh processes, from one server that has imported torch for all of them."""
+PROCESSES.set_forkserver_preload(["cuvee.live"])
 
 
 def sources(sizes=SIZES):
@@ -32,6 +35,11 @@ def loss_of(x: torch.Tensor) -> torch.Tensor:
     return 1 + x[:, 1] + torch.sin(x[:, 0])
 
 
+def workers_of(number: int) -> dict[str, object]:
+    """Settings of a loader in a process from the server, which cannot start processes itself."""
+    return {"num_workers": number, "multiprocessing_context": "fork"} if number else {}
+
+
 def train(mixed, loader, stop=None):
     """Samples of each batch, until so many were taken in all."""
     seen = []
@@ -44,7 +52,7 @@ def train(mixed, loader, stop=None):
     return seen
 
 
-def main(folder: Path, workers: int, kill_at: int) -> None:
+def train_on(folder: Path, workers: int, kill_at: int) -> None:
     """Train on from what the folder holds; after so many batches, be killed in the middle of one.
 
     A line of the log is a batch; the log is cut where the state says, as weights would be.
@@ -52,7 +60,7 @@ def main(folder: Path, workers: int, kill_at: int) -> None:
     mixed = live()
     log, file = folder / "log", folder / "state.json"
     lines = log.read_text().splitlines(True) if log.exists() else []
-    loader = mixed.loader(num_workers=workers)
+    loader = mixed.loader(**workers_of(workers))
     if file.exists():
         loader.load_state_dict(json.loads(file.read_text()))
     log.write_text("".join(lines[: mixed.taken]))
@@ -69,5 +77,11 @@ def main(folder: Path, workers: int, kill_at: int) -> None:
                 fresh.replace(file)
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+def exit_codes(job, *calls) -> list[int | None]:
+    """What processes that run at the same time end with."""
+    started = [PROCESSES.Process(target=job, args=call) for call in calls]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(timeout=60)
+    return [process.exitcode for process in started]

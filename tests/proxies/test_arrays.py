@@ -124,12 +124,29 @@ def test_names_of_classes_change_nothing(name, labels):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_scales_and_constant_features_change_nothing(name):
+@pytest.mark.parametrize(("constant", "later"), [(1.0, 1.0), (0.1, 0.1), (0.1, 0.2)])
+def test_scales_and_constant_features_change_nothing(name, constant, later):
+    """Also a constant whose deviation is not 0 in floating point, and another in the target."""
     (x, y), (xv, yv) = made(200, 0), made(60, 1)
-    wide = [np.c_[1e6 * part[:, :1], part[:, 1:] - 50, np.ones(len(part))] for part in (x, xv)]
+    wide = [
+        np.c_[1e6 * part[:, :1], part[:, 1:] - 50, np.full(len(part), value)]
+        for part, value in ((x, constant), (xv, later))
+    ]  # fmt: skip
     plain = run(trained({"a": (x, y)}, (xv, yv), name), [1.0], 150).losses.mean
     found = run(trained({"a": (wide[0], y)}, (wide[1], yv), name), [1.0], 150).losses.mean
     assert_allclose(found, plain, rtol=1e-6)
+
+
+def test_a_constant_quantity_in_the_sources_is_no_scale():
+    x, xv = made(200, 0)[0], made(60, 1)[0]
+    losses = [
+        run(trained({"a": (x, np.full(200, level))}, (xv, np.linspace(0, 1, 60))), [1.0], 150)
+        for level in (0.1, 0.125)
+    ]  # fmt: skip
+    assert_allclose(*(found.losses.mean for found in losses), rtol=0.1)
+    assert 0.1 < losses[0].losses.mean[0] < 10
+    with pytest.raises(CuveeError, match="nothing to predict"):
+        trained({"a": (x, np.full(200, 0.3))}, (xv, np.full(60, 0.1 + 0.2)))
 
 
 def test_merged_linear_runs_are_the_mean_of_parameters():

@@ -96,6 +96,12 @@ def test_a_vocabulary_too_large_for_a_size_is_refused():
         shape_of(0.3e6, 50_000, 64)
 
 
+def test_a_size_beyond_every_shape_is_refused():
+    assert shape_of(1.6e9, 4097, 64).params == pytest.approx(1.6e9, rel=0.1)
+    with pytest.raises(CuveeError, match=r"the largest has 1\.\d+e\+09"):
+        shape_of(3e9, 4097, 64)
+
+
 def test_the_learning_rate_rises_stays_and_falls():
     wsd = Recipe(1.0, 10, 1000, "wsd", 0.1, 0.3, 0.1)
     assert [round(wsd.rate(n), 2) for n in (0, 50, 100, 500, 850, 990)] == [

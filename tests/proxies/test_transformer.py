@@ -1,49 +1,21 @@
 import os
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from tests.proxies.world import TINY, half, planted, prepared, run, state_of
 
-from cuvee import proxies
 from cuvee.core import CuveeError, Trial, stream
 from cuvee.core.data import Data
 from cuvee.core.units import Words
-from cuvee.proxies import network_trainer, training
+from cuvee.proxies import training
 from cuvee.proxies.transformer import Transformer
 from cuvee.testing.proxies import Texts, language, serial
-
-TINY = "transformer:size=40k:context=16:vocabulary=300:target_tokens=600:draws=8:lr=0.01:batch=128"
 
 
 @pytest.fixture(autouse=True)
 def fresh(tmp_path, monkeypatch):
     monkeypatch.setenv("CUVEE_CACHE", str(tmp_path / "cache"))
-
-
-@cache
-def planted():
-    return Data(
-        (Texts("a", language(0, 120, 1)), Texts("b", language(1, 120, 1))),
-        (Texts("t", language(0, 30, 2)), Texts("u", language(1, 30, 2))),
-        Words(), serial,
-    )  # fmt: skip
-
-
-def prepared(settings=TINY, data=None):
-    return proxies.load(settings).prepare(data or planted(), rng=stream(0, "proxy"))[0]
-
-
-def run(trainer, trial):
-    return trainer.run(trial, rng=stream(0, "trial"))
-
-
-def half(tokens=3000, **more):
-    return Trial(np.array([0.5, 0.5]), tokens, **more)
-
-
-def state_of(trainer, trial):
-    return trainer._state(trial, int(stream(0, "trial").integers(2**31)))
 
 
 def test_text_like_the_target_helps_it():
@@ -58,14 +30,6 @@ def test_text_like_the_target_helps_it():
 
 def test_a_share_of_zero_is_a_run_without_the_source():
     assert np.isfinite(run(prepared(), Trial(np.array([1.0, 0.0]), 2000)).losses.mean).all()
-
-
-def test_the_same_run_is_the_same_to_the_bit_and_another_seed_is_another(tmp_path, monkeypatch):
-    one = run(prepared(), half()).losses.mean
-    monkeypatch.setenv("CUVEE_CACHE", str(tmp_path / "other"))
-    again = prepared()
-    assert run(again, half()).losses.mean.tolist() == one.tolist()
-    assert run(again, half(seed=1)).losses.mean.tolist() != one.tolist()
 
 
 def test_runs_are_mixed_by_tokens_of_the_budget():
@@ -87,47 +51,6 @@ def test_a_run_made_in_legs_is_the_run_made_at_once():
     assert legs.done == whole.done
     for a, b in zip(whole.network.parameters(), legs.network.parameters()):
         assert torch.equal(a, b)
-
-
-def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
-    whole = state_of(prepared(), half())
-    monkeypatch.setenv("CUVEE_CACHE", str(tmp_path / "stopped"))
-    monkeypatch.setattr(network_trainer, "SAVE_EVERY", 0.0)
-    real, steps = training.mean_loss, []
-
-    def dies(network, windows):
-        steps.append(1)
-        if len(steps) == 12:
-            raise KeyboardInterrupt
-        return real(network, windows)
-
-    monkeypatch.setattr(training, "mean_loss", dies)
-    with pytest.raises(KeyboardInterrupt):
-        state_of(prepared(), half())
-    left = 20 * len(steps)
-    again = state_of(prepared(), half())
-    assert len(steps) - 12 < left / 20 + whole.done // 8 - 11  # the first 11 were not done again
-    assert again.done == whole.done
-    for a, b in zip(whole.network.parameters(), again.network.parameters()):
-        assert torch.equal(a, b)
-
-
-def test_a_finished_run_is_not_trained_again(monkeypatch):
-    first = run(prepared(), half())
-    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained again"))
-    assert run(prepared(), half()).losses.mean.tolist() == first.losses.mean.tolist()
-
-
-def test_states_beyond_what_is_kept_are_trained_again():
-    trainer = prepared(TINY + ":keep=1")
-    first = half(1000, horizon=2000)
-    a = run(trainer, half(1000, after=first)).losses.mean
-    for seed in (1, 2):
-        run(trainer, half(500, seed=seed))
-    assert len(list((trainer.folder / "states").glob("*.pt"))) == 1
-    other = Trial(np.array([1.0, 0.0]), 1000, after=first)
-    assert np.isfinite(run(trainer, other).losses.mean).all()
-    assert run(trainer, half(1000, after=first)).losses.mean.tolist() == a.tolist()
 
 
 def test_merged_runs_have_the_mean_of_their_parameters():
@@ -172,6 +95,33 @@ def test_a_limited_run_repeats_as_often_as_the_long_one():
     assert epochs[1] == pytest.approx(epochs[0], rel=0.03)
 
 
+def test_all_runs_of_a_limited_chain_draw_from_one_shuffle(monkeypatch):
+    """Whatever the seeds of its later runs: each window comes once before any comes again."""
+    trainer, real, seen = prepared(TINY + ":tokens=1k"), training.mean_loss, []
+
+    def noted(network, windows):
+        seen.append(windows.numpy())
+        return real(network, windows)
+
+    monkeypatch.setattr(training, "mean_loss", noted)
+    ends = {}
+    for seed in (0, 0, 5):
+        seen.clear()
+        second = half(1000, after=half(1500), seed=seed)
+        ends[seed] = state_of(trainer, half(1000, after=second, seed=2 * seed))
+        if seen:
+            rows = np.concatenate(seen)
+            ends[seed, "rows"] = rows
+    assert trainer._scale(second) == pytest.approx(1 / 1.5)
+    first, other = ends[0, "rows"], ends[5, "rows"]
+    assert len(first) == ends[0].done
+    assert len(other) == ends[5].done - round(trainer._windows_of(half(), 1500, 1 / 1.5))
+    after = first[-len(other) :]
+    assert not np.array_equal(after, other)
+    assert sorted(map(bytes, after)) == sorted(map(bytes, other))
+    assert not torch.equal(ends[0].network.embedding, ends[5].network.embedding)
+
+
 def test_a_large_source_is_tokenised_in_part():
     trainer = prepared(TINY + ":pool=1k")
     full = prepared()
@@ -180,6 +130,13 @@ def test_a_large_source_is_tokenised_in_part():
         assert some.ratio == pytest.approx(all_.ratio, rel=0.1)
     with pytest.raises(CuveeError, match="raise pool"):
         run(trainer, half(20_000))
+
+
+def test_a_source_of_one_large_document_is_not_left_empty():
+    text = " ".join(language(0, 200, 1))
+    data = Data((Texts("a", ("", text, "")), Texts("b", language(1, 30, 1))),
+                planted().targets, Words(), serial)  # fmt: skip
+    assert len(prepared(TINY + ":pool=1", data).streams[0].tokens) > 1000
 
 
 def test_one_document_is_a_source():
@@ -199,22 +156,6 @@ def test_runs_side_by_side_are_runs_one_after_another():
     os.environ["CUVEE_CACHE"] += "2"
     alone = prepared()
     assert [f.tolist() for f in found] == [run(alone, t).losses.mean.tolist() for t in trials]
-
-
-def test_a_checkpoint_starts_runs_and_one_of_another_network_is_refused(tmp_path):
-    trainer = prepared()
-    path = tmp_path / "start.pt"
-    state_of(trainer, half(6000)).save(path)
-    cold = run(trainer, half(500)).losses.mean
-    warm = run(prepared(TINY + f":start={path}"), half(500)).losses.mean
-    assert (warm < cold - 0.1).all()
-    with pytest.raises(CuveeError, match=r"its \w+ is \d+, expected \d+"):
-        run(prepared(TINY.replace("40k", "150k") + f":start={path}"), half(500))
-    with pytest.raises(CuveeError, match="vocabulary is 301, expected 281"):
-        run(prepared(TINY.replace("300", "280") + f":start={path}"), half(500))
-    path.write_bytes(b"nothing")
-    with pytest.raises(CuveeError, match="no checkpoint"):
-        run(prepared(TINY + f":start={path}"), half(600))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_others():
@@ -237,6 +178,12 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_others():
         ("precision=fp7", "auto, bf16 or fp32"),
         ("warmup=2", "parts of a run"),
         ("context=1", "context"),
+        ("lr=nan", "cannot be below 0, got nan"),
+        ("batch=inf", "cannot be below 0"),
+        ("keep=-1", "0 or more, got -1"),
+        ("keep=nan", "0 or more"),
+        ("start=~/none.pt", "is no file"),
+        ("size=9G", "the largest has"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):
@@ -244,10 +191,18 @@ def test_wrong_settings_are_named(settings, message):
         prepared(f"{TINY}:{settings}")
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CuveeError, match="cannot write"):
-        prepared(TINY + f":cache={tmp_path}/file")
+def test_the_hardware_is_asked_before_the_library(monkeypatch):
+    monkeypatch.setattr(training, "_has_bf16", lambda: False)
+    monkeypatch.delattr(torch.ops, "mkldnn", raising=False)
+    assert training.precision_of("auto", torch.device("cpu")) == torch.float32
+
+
+def test_a_gpu_has_one_run_at_a_time():
+    with training.alone(torch.device("cuda")):
+        assert not training.GPU.acquire(blocking=False)
+    with training.alone(torch.device("cpu")):
+        assert training.GPU.acquire(blocking=False)
+    training.GPU.release()
 
 
 def test_settings_may_be_given_in_python():

@@ -1,11 +1,13 @@
 """Answers from a proxy that trains: what it costs, what it says, what it refuses."""
 
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from tests.real.fake import RAN
+from tests.real.fake import RAN, Fake
 
 import cuvee
 from cuvee import mix, real_runs, report
@@ -266,16 +268,31 @@ def test_one_mixture_is_trained_once():
 
 
 def test_a_run_that_is_asked_for_again_gets_another_seed():
-    from tests.real.fake import Fake
-
-    data = data_of(TEXTS)
-    trainer, _ = Fake().prepare(data, rng=np.random.default_rng(0))
+    trainer, _ = Fake().prepare(data_of(TEXTS), rng=np.random.default_rng(0))
     problem = Problem.of(trainer.sources, trainer.targets, trainer.available, BUDGET)
     bench = real_runs.Bench(problem, trainer, None, 0, Local(2))
     equal = Trial(np.full(3, 1 / 3), 1000.0)
     study = bench.record(bench.record(real_runs.Study(problem), (equal, equal), 3), (equal,), 3)
     assert [trial.seed for trial in study.trials] == [0, 1, 2]
     assert len(set(study.losses[:, 0])) == 3
+
+
+def test_only_the_lack_of_a_gradient_leaves_no_free_choice():
+    trainer, _ = Fake().prepare(data_of(TEXTS), rng=np.random.default_rng(0))
+    problem = Problem.of(trainer.sources, trainer.targets, trainer.available, BUDGET)
+
+    def bench(prior):
+        return real_runs.Bench(problem, trainer, prior, 0, Local(1))
+
+    def broken(trial):
+        raise CuveeError("the forecast broke")
+
+    knows = partial(trainer.inner.run, rng=np.random.default_rng(0))
+    assert bench(None).free_choice() is None
+    assert bench(lambda trial: replace(knows(trial), gradient=None)).free_choice() is None
+    assert bench(knows).free_choice().mean.sum() == pytest.approx(1)
+    with pytest.raises(CuveeError, match="the forecast broke"):
+        bench(broken).free_choice()
 
 
 def test_an_answer_that_was_run_before_is_run_with_another_seed():

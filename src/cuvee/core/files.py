@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,17 @@ from cuvee.core.errors import CuveeError
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """A temporary path that becomes `path` on success, and vanishes on failure.
 
     The content is forced to disk before the rename, the rename before returning: a file under
     its final name is complete, whenever the process or the machine stops.
+
+    Args:
+        path: Of the file.
+        shared: Whether others may write the same file at the same time, as in a cache: each has a
+            temporary path of its own, and the last to finish stays. Without it, what a killed
+            process left is written over by the next.
 
     Raises:
         CuveeError: No space, no permission or another failure of the file system; or something
@@ -23,7 +30,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not path.is_file():
         raise CuveeError(f"cannot write {path}: it is no plain file, choose another name.")
-    temporary = path.with_name(f".{path.name}.tmp")
+    own = f".{os.getpid()}-{secrets.token_hex(4)}" if shared else ""
+    temporary = path.with_name(f".{path.name}{own}.tmp")
     with explained(path):
         try:
             yield temporary

@@ -80,14 +80,14 @@ class Trial:
 
     def key(self) -> tuple[object, ...]:
         """Equal for trials that ask for the same run."""
-        merged = tuple((weight, trial.key()) for weight, trial in self.merge)
+        merged = tuple((float(weight), trial.key()) for weight, trial in self.merge)
         legs = [
             (
                 np.asarray(t.shares, dtype=float).tobytes(),
-                t.tokens,
-                t.seed,
-                str(t.params),
-                t.horizon,
+                float(t.tokens),
+                int(t.seed),
+                str(float(t.params)),
+                None if t.horizon is None else float(t.horizon),
             )
             for t in self.chain()
         ]

@@ -109,7 +109,7 @@ class Drive:
             return self
         level = losses
         if trial.after is not None and self.measured is not None:
-            before = next(o for t, o in zip(trials, self.study.outcomes) if _same(t, trial.after))
+            before = next(o for t, o in zip(trials, self.study.outcomes) if t is trial.after)
             if before is not self.study.outcomes[-1]:
                 level = before.losses.mean - (self.measured - losses)
         outcome = Outcome(Estimate(level[None], "nats", "none"), trial.tokens)
@@ -128,16 +128,24 @@ class Drive:
         whole = sum(t.after is None for t in trials)
         if whole > 1 or (whole and self.study.trials):
             raise self._cannot("several runs from scratch")
-        if not any(_same(t, trials[0].after) for t in (None, *self.study.trials)):
-            raise self._cannot("a run that continues one that was not made")
-        end = round((self.study.spent + trials[0].tokens) / self.batch)
+        trial = self._own(trials[0])
+        end = round((self.study.spent + trial.tokens) / self.batch)
         if end - self.start <= self.lag:
             raise CuveeError(
                 f"{self.name} asks for a leg of {end - self.start} batches, and other shares take "
                 f"{self.lag} to arrive: raise the budget, ask {self.name} for fewer steps, or "
                 "lower the lag."
             )
-        return replace(self, trial=trials[0], shares=np.asarray(trials[0].shares), end=end)
+        return replace(self, trial=trial, shares=np.asarray(trial.shares), end=end)
+
+    def _own(self, trial: Trial) -> Trial:
+        """The trial as one that continues the study's own, not one that equals it."""
+        if trial.after is None:
+            return trial
+        for known in self.study.trials:
+            if _same(known, trial.after):
+                return replace(trial, after=known)
+        raise self._cannot("a run that continues one that was not made")
 
     def _check(self, trial: Trial) -> None:
         """Refuse what one training run cannot give."""
@@ -210,13 +218,12 @@ def problem_of(
     )  # fmt: skip
 
 
-def _same(one: Trial | None, other: Trial | None) -> bool:
+def _same(one: Trial, other: Trial) -> bool:
     """Keys of long chains are long, so they are looked at last."""
     if one is other:
         return True
-    if one is None or other is None or one.tokens != other.tokens:
-        return False
-    return bool(np.array_equal(one.shares, other.shares)) and one.key() == other.key()
+    alike = one.tokens == other.tokens and np.array_equal(one.shares, other.shares)
+    return alike and one.key() == other.key()
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from cuvee.live.losses import sample_losses, token_losses
 from cuvee.live.mixing import Live
 
 try:
+    import accelerate  # noqa: F401  the Trainer asks for it only when it is made
     from transformers import Trainer, TrainerCallback
     from transformers.trainer_utils import get_last_checkpoint
 except ImportError as error:
@@ -37,6 +38,8 @@ class LiveCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Let the Trainer skip what was taken before without a look at it."""
         steps = state.global_step * args.gradient_accumulation_steps
+        if self.live.finished and state.global_step < state.max_steps:
+            raise self.live.over()
         if self.live.taken != steps and not self.live.finished:
             raise CuveeError(
                 f"the Trainer is at batch {steps}, Live at {self.live.taken}: make a new Live, and "

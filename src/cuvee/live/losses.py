@@ -25,7 +25,7 @@ class Tally:
 
     def __init__(self, sources: int) -> None:
         self.sources = sources
-        self._waiting: list[Tensor] = []
+        self._waiting: dict[torch.device, Tensor] = {}
         self.counts: Int[np.ndarray, "3 sources"] = np.zeros((3, sources), np.int64)
 
     def add(self, sources: Tensor, losses: Tensor) -> None:
@@ -52,7 +52,7 @@ class Tally:
         units = torch.where(finite, values, 0.0).div(UNIT).round().long()
         rows = torch.stack([units, finite.long(), (~finite).long()])
         found = torch.zeros((3, self.sources), dtype=torch.int64, device=values.device)
-        self._waiting.append(summed(found.index_add_(1, sources, rows)))
+        self._wait(summed(found.index_add_(1, sources, rows)))
 
     def add_means(self, means: Sequence[float | None]) -> None:
         """A mean loss for each source, None where there is none, which all ranks know alike."""
@@ -60,23 +60,26 @@ class Tally:
         values = np.array([0.0 if mean is None else float(mean) for mean in means])
         finite = np.isfinite(values)
         units = np.round(np.where(finite, values, 0.0) / UNIT)
-        self._waiting.append(
-            torch.from_numpy(np.stack([units, known & finite, ~finite]).astype(np.int64))
-        )
+        self._wait(torch.from_numpy(np.stack([units, known & finite, ~finite]).astype(np.int64)))
+
+    def _wait(self, rows: Tensor) -> None:
+        """Add on the device: however long nobody reads, this takes no more room."""
+        before = self._waiting.get(rows.device)
+        self._waiting[rows.device] = rows if before is None else before + rows
 
     @property
     def waiting(self) -> bool:
         """Whether a read would have to wait for a device."""
-        return any(rows.device.type != "cpu" for rows in self._waiting)
+        return any(device.type != "cpu" for device in self._waiting)
 
     def read(self) -> tuple[Float[np.ndarray, "sources"], Int[np.ndarray, "sources"]]:
         """Mean losses so far, NaN where there is none, and how many losses were not finite.
 
         Those are forgotten by this.
         """
-        for rows in self._waiting:
+        for rows in self._waiting.values():
             self.counts = self.counts + rows.cpu().numpy()
-        self._waiting = []
+        self._waiting = {}
         units, many, bad = self.counts
         self.counts = np.stack([units, many, np.zeros_like(bad)])
         return np.where(many > 0, units * UNIT / np.maximum(many, 1), np.nan), bad

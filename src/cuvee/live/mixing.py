@@ -30,6 +30,8 @@ from cuvee.live.planning import Plan
 
 LAG = 32
 """Batches; enough for 15 workers that fetch two each ahead."""
+LOOK = 64
+"""Batches after which losses that wait on a GPU are looked at: rarely enough to cost nothing."""
 
 
 class Live:
@@ -120,7 +122,7 @@ class Live:
     @property
     def finished(self) -> bool:
         """Whether the whole budget is taken."""
-        return self._taken == self.batches
+        return self.batches is not None and self._taken >= self.batches
 
     @property
     def driven(self) -> bool:
@@ -193,14 +195,16 @@ class Live:
         """The next batch is taken: to be called before training on it by who has no `loader`.
 
         Raises:
-            CuveeError: A loss that is needed now is missing or not finite.
+            CuveeError: A loss that is needed now is missing or not finite, or no batch is left.
         """
+        if self.finished:
+            raise self.over()
         drive = self._drive
         if drive is not None and self._taken == drive.start:
             self._fold()  # measured under the shares before, and too late for them
         if drive is not None and self._taken == drive.closes:
             self._fold()
-            drive = drive.closed(of_first(self._losses(drive)))
+            drive = drive.closed(self._losses(drive))
             self._plan = self._changed(self._of_samples(drive.shares, self.names))
             self._drive = drive
         self._taken += 1
@@ -221,7 +225,7 @@ class Live:
             self._tally.add_means([sources.get(name) for name in self.names])
         else:
             self._tally.add(as_tensor(sources), as_tensor(losses))
-        if not self._tally.waiting:  # on a GPU, to look would be to wait for it
+        if not self._tally.waiting or self._taken % LOOK == 0:  # to look is to wait for a GPU
             self._read()
 
     def report(self, losses: Mapping[str, float]) -> None:
@@ -233,7 +237,7 @@ class Live:
         self._last |= {name: float(loss) for name, loss in losses.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values: what the training has taken and reported; the same on every rank.
+        """Plain values: what the training has taken and reported, to be kept by rank 0.
 
         To be called when `feedback` on the batch taken last is done.
         """
@@ -289,15 +293,19 @@ class Live:
         return self._plan.rows(at, last)
 
     def dry(self) -> CuveeError:
-        """Why there is no next batch although the budget is not taken."""
-        return self._plan.dry(self._taken)
+        """Why there is no next batch."""
+        return self.over() if self.finished else self._plan.dry(self._taken)
+
+    def over(self) -> CuveeError:
+        """Why no batch is left."""
+        return CuveeError(
+            f"the whole budget of {self.budget} samples is taken: make a new Live to train on."
+        )
 
     def begin(self) -> int:
         """A loop over the loader starts, any earlier one is over; the number of this one."""
         if self.finished:
-            raise CuveeError(
-                f"the whole budget of {self.budget} samples is taken: make a new Live to train on."
-            )
+            raise self.over()
         self._turn += 1
         return self._turn
 
@@ -349,6 +357,8 @@ class Live:
 
     def _losses(self, drive: Drive) -> Float[np.ndarray, "targets"]:
         """Losses by target; a source that never gave a sample gets the mean of those that did."""
+        said = of_first(np.array(list(self._last.values())))  # before a rank can find one missing
+        self._last = dict(zip(self._last, said.tolist()))
         for name in self.targets:
             if np.isnan(self._last[name]):
                 raise CuveeError(

@@ -53,7 +53,13 @@ class Plan:
         """Why there is no batch number `at`."""
         source, number = self.order.between(at * self.batch, (at + 1) * self.batch)
         names, sizes = list(self.sizes), np.array(list(self.sizes.values()))
-        name = names[source[int(np.argmax(number >= sizes[source]))]]
+        beyond = number >= sizes[source]
+        if self.repeat or not beyond.any():
+            return CuveeError(
+                f"batch {at} did not arrive although no source has run dry: call advance() once "
+                "for each batch."
+            )
+        name = names[source[int(np.argmax(beyond))]]
         return CuveeError(
             f"source {name!r} has run dry: its {self.sizes[name]} samples do not suffice for batch "
             f"{at}. Lower its share or the budget, add data, or let it repeat."

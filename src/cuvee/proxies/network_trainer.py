@@ -1,8 +1,12 @@
 """Trials as training runs of a small network, and what is kept of them."""
 
 import hashlib
+import os
 import time
-from dataclasses import dataclass, replace
+import zipfile
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +17,7 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, Estimate, Outcome, Trial, parse_tokens
 from cuvee.core.data import Cut
-from cuvee.core.files import write_whole
+from cuvee.core.files import whole_file
 from cuvee.core.order import Order
 from cuvee.proxies import training
 from cuvee.proxies.network import Network, log_probs
@@ -30,6 +34,10 @@ SAVE_EVERY = 60.0
 """Seconds of a run after which its state is kept, for the case that it is stopped."""
 EVALUATED = 8192
 """Tokens of one batch when losses are measured."""
+LEFTOVER = 3600.0
+"""Seconds after which a file that nobody finished is deleted."""
+WITHOUT = ("cache", "keep", "draws", "target_tokens", "start", "device", "precision")
+"""Settings on which a trained network does not depend, or that stand in its name otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +98,8 @@ class NetworkTrainer:
         streams: The sources as the network's tokens.
         tests: One per target.
         folder: Where runs and states are kept.
+        tokenizer: Hash of what says which text each of the network's tokens is.
+        start: Hash of the checkpoint that runs start from, if there is one.
         seed: Of the first parameters and the shuffles.
         device: Where it runs.
         precision: Of matrix products.
@@ -103,6 +113,8 @@ class NetworkTrainer:
     streams: tuple[Stream, ...]
     tests: tuple[Test, ...]
     folder: Path
+    tokenizer: str
+    start: str
     seed: int
     device: torch.device
     precision: torch.dtype
@@ -112,14 +124,23 @@ class NetworkTrainer:
         seed = int(rng.integers(2**31))
         tests = hashlib.sha256(b"".join(t.windows.tobytes() for t in self.tests)).hexdigest()[:16]
         path = self.folder / "runs" / f"{self._name(trial, seed)}-{tests}.npz"
-        if not path.exists():
-            with training.threads(self.settings.threads):
-                network = self._network(trial, seed)
-                found = [test.log_probs(network) for test in self.tests]
-            kept = dict(zip(map(str, range(len(found))), found))
-            write_whole(path, lambda p: _save(p, kept))
-        with np.load(path) as file:
-            return self._outcome(trial, [file[str(i)] for i in range(len(self.tests))])
+        logs = _read(path, len(self.tests))
+        if logs is None:
+            with training.threads(self.settings.threads), training.alone(self.device):
+                logs = self._measured(trial, seed)
+            _save(path, logs)
+        return self._outcome(trial, logs)
+
+    def _measured(self, trial: Trial, seed: int) -> list[np.ndarray]:
+        """Log-probabilities of the tokens of each target after training."""
+        network = self._network(trial, seed)
+        found = [test.log_probs(network) for test in self.tests]
+        if not all(np.isfinite(log).all() for log in found):
+            raise CuveeError(
+                "a run diverged: it gives tokens of the targets no probability; set a lower "
+                "learning rate, as in transformer:lr=0.001; finished runs are kept."
+            )
+        return found
 
     def _network(self, trial: Trial, seed: int) -> Network:
         if trial.merge:
@@ -142,9 +163,11 @@ class NetworkTrainer:
 
     def _name(self, trial: Trial, seed: int) -> str:
         """Of everything that a trained network depends on."""
-        chosen = replace(self.settings, cache="", keep=0.0, draws=1, target_tokens=1)
-        plain = replace(trial, gradient="none", per_token=False)
-        what = (chosen, plain.key(), self.seed, seed, self.device.type, str(self.precision))
+        names = [f.name for f in fields(self.settings) if f.name not in WITHOUT]
+        chosen = {name: getattr(self.settings, name) for name in names}
+        key = replace(trial, gradient="none", per_token=False).key()
+        where = self.device.type, str(self.precision)
+        what = (chosen, self.tokenizer, self.start, key, self.seed, seed, where)
         return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
 
     def _state(self, trial: Trial, seed: int) -> State:
@@ -152,29 +175,36 @@ class NetworkTrainer:
         name = self._name(trial, seed)
         path, part = (self.folder / "states" / f"{name}.{end}" for end in ("pt", "part"))
         shape = self._shape(trial)
-        for kept in (path, part):
-            if kept.exists():
-                state = State.load(kept, shape, self.device, self.precision)
-                break
-        else:
-            state = self._before(trial, shape, seed)
-        if not path.exists():
-            self._train(state, trial, seed, part)
-            state.save(path)
-            part.unlink(missing_ok=True)
-            self._prune()
+        if state := self._kept(path, shape):
+            return state
+        state = self._kept(part, shape) or self._before(trial, shape, seed)
+        self._train(state, trial, seed, part)
+        state.save(path)
+        part.unlink(missing_ok=True)
+        self._prune()
         return state
+
+    def _kept(self, path: Path, shape: Shape) -> State | None:
+        """A state from the cache; none if it is not there, was just deleted, or is damaged."""
+        with suppress(OSError):
+            os.utime(path)  # deleted are those that were used longest ago
+        with suppress(CuveeError):
+            return self._load(path, shape)
+        return None
+
+    def _load(self, path: Path, shape: Shape) -> State:
+        return State.load(path, shape, self.device, self.precision, self.tokenizer)
 
     def _before(self, trial: Trial, shape: Shape, seed: int) -> State:
         """Where a trial begins, its shares set."""
         if trial.after is not None:
             state = self._state(trial.after, seed)
         elif self.settings.start:
-            state = State.load(Path(self.settings.start), shape, self.device, self.precision)
+            state = self._load(Path(self.settings.start).expanduser(), shape)
             state.done, state.order = 0, None
         else:
             first = self.seed ^ seed ^ trial.seed * 7919
-            state = State.new(shape, first % 2**62, self.device, self.precision)
+            state = State.new(shape, first % 2**62, self.device, self.precision, self.tokenizer)
         shares = self._weights(trial) / self._weights(trial).sum()
         order = state.order
         state.order = Order.of(shares) if order is None else order.change(state.done, shares)
@@ -184,21 +214,25 @@ class NetworkTrainer:
         """Network tokens of each source, per token of the budget."""
         return np.asarray(trial.shares) * np.array([s.ratio for s in self.streams])
 
-    def _windows_of(self, trial: Trial, tokens: float) -> float:
-        return tokens * self._weights(trial).sum() * self._scale(trial) / self.shape.context
+    def _windows_of(self, leg: Trial, tokens: float, scale: float) -> float:
+        return tokens * self._weights(leg).sum() * scale / self.shape.context
 
     def _scale(self, trial: Trial) -> float:
-        """Part of the tokens, and of the sources, that a run of limited length is cut down to."""
+        """Part of the tokens, and of the sources, that a run of limited length is cut down to.
+
+        As the first run of the chain says: later ones go on with the same part of the sources.
+        """
         most = parse_tokens(self.settings.tokens) if self.settings.tokens else np.inf
-        return min(1.0, most / trial.planned())
+        return min(1.0, most / trial.chain()[0].planned())
 
     def _train(self, state: State, trial: Trial, seed: int, part: Path) -> None:
-        chain = trial.chain()
-        before = round(sum(self._windows_of(leg, leg.tokens) for leg in chain[:-1]))
-        until = round(sum(self._windows_of(leg, leg.tokens) for leg in chain))
+        chain, scale = trial.chain(), self._scale(trial)
+        windows_of = [self._windows_of(leg, leg.tokens, scale) for leg in chain]
+        before, until = round(sum(windows_of[:-1])), round(sum(windows_of))
         left = trial.planned() - sum(leg.tokens for leg in chain[:-1])
-        planned = max(before + round(self._windows_of(trial, left)), 1)
-        shuffle, scale = (self.seed + seed + trial.seed) % 2**62, self._scale(trial)
+        planned = max(before + round(self._windows_of(trial, left, scale)), 1)
+        shuffle = (self.seed + seed + chain[0].seed) % 2**62
+        other_order = () if trial.seed == chain[0].seed else (shuffle, trial.seed)
         self._check_pool(state, until, scale)
 
         def windows(source: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -218,7 +252,8 @@ class NetworkTrainer:
                 state.save(part)
                 saved = time.monotonic()
 
-        training.train(state, until, self._recipe(state.network.shape, planned), windows, keep)
+        recipe = self._recipe(state.network.shape, planned)
+        training.train(state, until, recipe, windows, keep, other_order)
 
     def _check_pool(self, state: State, until: int, scale: float) -> None:
         if state.order is None:
@@ -250,15 +285,36 @@ class NetworkTrainer:
         return shape_of(stated[0], self.shape.vocabulary, self.shape.context)
 
     def _prune(self) -> None:
-        """Delete the oldest states beyond what is to be kept; the newest stays in any case."""
-        states = sorted((self.folder / "states").glob("*.pt"), key=lambda p: -p.stat().st_mtime)
-        total = 0.0
-        for i, path in enumerate(states):
-            total += path.stat().st_size
+        """Delete states beyond what is to be kept, but for the one used last, and leftovers."""
+        total = 0
+        for i, (_, size, path) in enumerate(_used(self.folder / "states", "*.p*t")):
+            total += size
             if i and total > self.settings.keep:
+                path.unlink(missing_ok=True)
+        for used, _, path in _used(self.folder, ".*.tmp"):
+            if time.time() - used > LEFTOVER:
                 path.unlink(missing_ok=True)
 
 
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+def _used(folder: Path, pattern: str) -> list[tuple[float, int, Path]]:
+    """When files were last used, latest first, and their sizes; others may delete some."""
+    found = []
+    for path in folder.rglob(pattern):
+        with suppress(FileNotFoundError):
+            about = path.stat()
+            found.append((about.st_mtime, about.st_size, path))
+    return sorted(found, reverse=True)
+
+
+def _save(path: Path, arrays: list[np.ndarray]) -> None:
+    with whole_file(path, shared=True) as temporary, temporary.open("wb") as file:
+        np.savez(file, *arrays)
+
+
+def _read(path: Path, many: int) -> list[np.ndarray] | None:
+    """What `_save` wrote; none if it is not there, or is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file) as found:
+            return [found[f"arr_{i}"] for i in range(many)]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return None

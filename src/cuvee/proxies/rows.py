@@ -25,6 +25,8 @@ from cuvee.core.rows import ROWS, Rows
 
 NATS = "nats per row"
 SQUARED = "squared error per variance of y"
+FLAT = 1e-12
+"""Of the largest value: a range below is rounding errors, and no scale."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,16 +288,24 @@ def _scaled(
     """All source rows; the targets'; how many classes there are, 0 for quantities."""
     x = np.concatenate([rows.x for rows in sources])
     center, scale = x.mean(axis=0), x.std(axis=0)
-    scale[~(scale > 0)] = 1.0
+    scale[_flat(x)] = 1.0
     y = Rows.joined(sources).labels
     every = np.unique(Rows.joined([*sources, *targets]).labels)
-    if len(every) < 2:
-        raise CuveeError(f"y is {every[0].item()!r:.40} in every row: there is nothing to predict.")
     classes = 0 if every.dtype.kind == "f" else len(every)
-    middle, width = (0.0, 1.0) if classes else (y.mean(), y.std() or every.std())
+    if len(every) < 2 or (not classes and _flat(every)):
+        raise CuveeError(f"y is {every[0].item()!r:.40} in every row: there is nothing to predict.")
+    middle, width = 0.0, 1.0
+    if not classes:
+        middle, width = y.mean(), (every if _flat(y) else y).std()
 
     def number(labels: np.ndarray) -> np.ndarray:
         return np.searchsorted(every, labels) if classes else (labels - middle) / width
 
     asked = tuple(Rows((t.x - center) / scale, number(t.labels)) for t in targets)
     return ((x - center) / scale, number(y)), asked, classes
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    """Whether each column is one number, whose mean and deviation can be off by rounding."""
+    low, high = values.min(axis=0, initial=np.inf), values.max(axis=0, initial=-np.inf)
+    return high - low <= FLAT * np.maximum(np.abs(low), np.abs(high))

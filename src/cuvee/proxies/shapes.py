@@ -52,7 +52,7 @@ def shape_of(params: float, vocabulary: int, context: int) -> Shape:
     """The shape of nearly so many parameters; about 48 times as wide as deep, at least 2 layers.
 
     Raises:
-        CuveeError: The embedding alone is larger.
+        CuveeError: The embedding alone is larger, or no shape is so large.
     """
     every = [
         Shape(vocabulary, context, layers, width)
@@ -65,6 +65,12 @@ def shape_of(params: float, vocabulary: int, context: int) -> Shape:
         raise CuveeError(
             f"no model of {params:.3g} parameters has {vocabulary} tokens in its vocabulary: the "
             f"smallest has {least.params:.3g}; choose a larger size or a smaller vocabulary."
+        )
+    most = max(every, key=lambda s: s.params)
+    if params > 1.25 * most.params:
+        raise CuveeError(
+            f"no shape has {params:.3g} parameters: the largest has {most.params:.3g}; choose a "
+            "smaller size."
         )
     near = [s for s in every if abs(s.params / params - 1) < 0.15] or every
 

@@ -2,19 +2,20 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from cuvee.core import stream
-from cuvee.core.data import Data, Piece, Source, Survey
-from cuvee.core.files import explained, whole_file, write_whole
+from cuvee.core.data import Cut, Data, Piece, Source, Survey
+from cuvee.core.files import explained, whole_file
 from cuvee.core.methods import missing
 from cuvee.core.order import shuffled
 from cuvee.core.units import Tokenizer
@@ -66,6 +67,22 @@ class Stream:
         return np.asarray(self.tokens[at % len(self.tokens)], dtype=np.int64)
 
 
+class Content:
+    """Tally of what was read: a hash of the units of each piece, and of where documents end."""
+
+    def __init__(self) -> None:
+        self._units, self._lengths = blake2b(digest_size=16), blake2b(digest_size=16)
+
+    def add(self, cut: Cut) -> None:
+        """Read some documents."""
+        self._units.update(np.ascontiguousarray(cut.ids).data)
+        self._lengths.update(np.diff(cut.offsets).astype(np.int64).data)
+
+    def result(self) -> tuple[str, ...]:
+        """One hash a piece."""
+        return (self._units.hexdigest() + self._lengths.hexdigest(),)
+
+
 def vocabulary_file(data: Data, survey: Survey, size: int, path: Path) -> None:
     """Learn byte-pair tokens from a sample of all sources, and write them as `tokenizer.json`.
 
@@ -88,7 +105,8 @@ def vocabulary_file(data: Data, survey: Survey, size: int, path: Path) -> None:
     held = zip(data.sources, survey.text_bytes)
     texts = (text for s, many in held for text in _sample(s, each if many > each else None))
     model.train_from_iterator(texts, trainer)
-    write_whole(path, lambda p: model.save(str(p)))
+    with whole_file(path, shared=True) as temporary:
+        model.save(str(temporary))
 
 
 def _sample(source: Source, size: int | None) -> Iterator[str]:
@@ -130,29 +148,24 @@ def write_streams(
     """
     kind = np.dtype(np.uint16 if end < 1 << 16 else np.uint32)
     parts = [min(1.0, pool / max(a, 1)) for a in survey.available]
-    jobs = [
-        (i, j, piece)
-        for i, s in enumerate(data.sources)
-        for j, piece in enumerate(s.pieces())
-        if not _about(folder, i).exists()
-    ]
-    encode = partial(_encode, data.sources, survey, units, end, parts, seed, kind)
-    done = zip(jobs, data.engine(encode, jobs, label="tokenising", holds=HOLDS))
-    for i, source in enumerate(data.sources):
-        if _about(folder, i).exists():
-            continue
+    todo = [i for i in range(len(data.sources)) if not _about(folder, i).exists()]
+    drawn = {i: _drawn(survey.lengths[i], parts[i], seed, data.sources[i].name) for i in todo}
+    jobs = [(i, j, piece) for i in todo for j, piece in enumerate(data.sources[i].pieces())]
+    encode = partial(_encode, data.sources, survey, units, end, drawn, kind)
+    done = data.engine(encode, jobs, label="tokenising", holds=HOLDS)
+    for i in todo:
         tokens = counted = 0
-        with whole_file(folder / f"{i}.tokens") as path, path.open("wb") as file:
-            for _ in source.pieces():
-                _, (found, whole) = next(done)
+        with whole_file(folder / f"{i}.tokens", shared=True) as path, path.open("wb") as file:
+            for _ in drawn[i]:
+                found, whole = next(done)
                 with explained(folder):
                     file.write(found.tobytes())
                 tokens, counted = tokens + len(found), counted + whole
             if not tokens:  # a source that nothing may be asked of
                 file.write(np.array([end], kind).tobytes())
         about = {"ratio": tokens / counted if counted else 1.0, "part": parts[i], "kind": kind.str}
-        text = json.dumps(about)
-        write_whole(_about(folder, i), lambda p, text=text: p.write_text(text, encoding="utf-8"))
+        with whole_file(_about(folder, i), shared=True) as path:
+            path.write_text(json.dumps(about), encoding="utf-8")
 
 
 def _about(folder: Path, i: int) -> Path:
@@ -169,16 +182,25 @@ def read_streams(names: Sequence[str], folder: Path) -> tuple[Stream, ...]:
     return tuple(found)
 
 
+def _drawn(
+    lengths: Sequence[np.ndarray], part: float, seed: int, name: str
+) -> list[Bool[np.ndarray, "documents"]]:
+    """Which documents of each piece are tokenised, whatever the pieces; one at least."""
+    full = np.concatenate([np.zeros(0, np.uint32), *lengths]) > 0
+    turn = stream(seed, "pool", name).random(len(full), dtype=np.float32)
+    found = turn < part
+    if full.any() and not found[full].any():
+        found[np.flatnonzero(full)[turn[full].argmin()]] = True
+    return np.split(found, np.cumsum([len(piece) for piece in lengths])[:-1]) if lengths else []
+
+
 def _encode(
-    sources: Sequence[Source], survey: Survey, units: Tokenizer, end: int, parts: Sequence[float],
-    seed: int, kind: Any, job: tuple[int, int, Piece],
+    sources: Sequence[Source], survey: Survey, units: Tokenizer, end: int,
+    drawn: Mapping[int, Sequence[np.ndarray]], kind: Any, job: tuple[int, int, Piece],
 ) -> tuple[np.ndarray, int]:  # fmt: skip
     """Tokens of a piece, and how many of the budget's tokens they are."""
     i, j, piece = job
-    lengths = survey.lengths[i][j]
-    wanted = stream(seed, "pool", sources[i].name, j).random(len(lengths)) < parts[i]
-    if parts[i] < 1 and not wanted.any() and len(lengths):
-        wanted[0] = True  # so that a source of few large documents is not left empty
+    lengths, wanted = survey.lengths[i][j], drawn[i][j]
     found, at = [np.zeros(0, kind)], 0
     for batch in sources[i].read(piece):
         here = wanted[at : at + len(batch.text)]

@@ -1,9 +1,10 @@
 """The training loop: from a state and a mixture to a later state, the same to the bit each time."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from math import inf, log
+from math import inf, log, nan
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor
 
 from cuvee.core import CuveeError
-from cuvee.core.files import write_whole
-from cuvee.core.order import Order
+from cuvee.core.files import whole_file
+from cuvee.core.order import Order, shuffled
 from cuvee.proxies.network import Network, mean_loss
 from cuvee.proxies.recipe import Recipe
 from cuvee.proxies.shapes import Shape
@@ -23,6 +24,8 @@ AHEAD = 1 << 18
 """Tokens that are looked up at once."""
 LOOK = 20
 """Steps after which the loss is looked at, on a GPU: each look waits for it."""
+GPU = threading.Lock()
+"""Held by the run that is on the GPU."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +38,7 @@ class State:
         order: Which source each window comes from, so far.
         done: Windows seen.
         seed: Of the first parameters, and of the shuffles.
+        tokenizer: Hash of what says which text each token is.
     """
 
     network: Network
@@ -42,14 +46,17 @@ class State:
     order: Order | None
     done: int
     seed: int
+    tokenizer: str = ""
 
     @staticmethod
-    def new(shape: Shape, seed: int, device: torch.device, precision: torch.dtype) -> "State":
+    def new(
+        shape: Shape, seed: int, device: torch.device, precision: torch.dtype, tokenizer: str = ""
+    ) -> "State":
         """Before the first step."""
         network = Network(shape, torch.Generator().manual_seed(seed), precision).to(device)
         if device.type == "cuda":
             network.compile()
-        return State(network, _optimizer(network), None, 0, seed)
+        return State(network, _optimizer(network), None, 0, seed, tokenizer)
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
@@ -61,23 +68,24 @@ class State:
             "order": None if self.order is None else self.order.since(self.done).to_dict(),
             "done": self.done,
             "seed": self.seed,
+            "tokenizer": self.tokenizer,
         }
-        write_whole(path, lambda p: torch.save(plain, p))
+        # Given a path, the library would put its name, which is random, into the file.
+        with whole_file(path, shared=True) as temporary, temporary.open("wb") as file:
+            torch.save(plain, file)
 
     @staticmethod
-    def load(path: Path, shape: Shape, device: torch.device, precision: torch.dtype) -> "State":
+    def load(
+        path: Path, shape: Shape, device: torch.device, precision: torch.dtype, tokenizer: str
+    ) -> "State":
         """What `save` wrote.
 
         Raises:
-            CuveeError: The file is damaged, or of a network of another shape.
+            CuveeError: The file is damaged, or of a network of another shape or vocabulary.
         """
-        try:
+        with _readable(path):
             plain = torch.load(path, map_location=device, weights_only=True)
             found = Shape(*plain["shape"])
-        except Exception as error:  # the library raises of every kind
-            raise CuveeError(
-                f"{path} is no checkpoint of the transformer proxy: expected a file that it wrote."
-            ) from error
         for name in ("vocabulary", "context", "layers", "width"):
             if getattr(found, name) != getattr(shape, name):
                 raise CuveeError(
@@ -85,12 +93,28 @@ class State:
                     f"{getattr(found, name)}, expected {getattr(shape, name)}; use the settings "
                     f"that it was trained with, or another checkpoint."
                 )
-        state = State.new(shape, int(plain["seed"]), device, precision)
-        state.network.load_state_dict(plain["network"])
-        state.optimizer.load_state_dict(plain["optimizer"])
-        state.order = None if plain["order"] is None else Order.from_dict(plain["order"])
-        state.done = int(plain["done"])
+        if plain.get("tokenizer") != tokenizer:
+            raise CuveeError(
+                f"{path} is a checkpoint of another vocabulary: its token numbers stand for other "
+                f"text; use the tokenizer that it was trained with, or another checkpoint."
+            )
+        with _readable(path):
+            state = State.new(shape, int(plain["seed"]), device, precision, tokenizer)
+            state.network.load_state_dict(plain["network"])
+            state.optimizer.load_state_dict(plain["optimizer"])
+            state.order = None if plain["order"] is None else Order.from_dict(plain["order"])
+            state.done = int(plain["done"])
         return state
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the library raises of every kind
+        raise CuveeError(
+            f"{path} is no checkpoint of the transformer proxy: expected a file that it wrote."
+        ) from error
 
 
 def _optimizer(network: Network) -> torch.optim.AdamW:
@@ -106,7 +130,8 @@ def train(
     until: int,
     recipe: Recipe,
     windows: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    after_step: Callable[[State], object] = lambda state: None,
+    after_look: Callable[[State], object] = lambda state: None,
+    key: tuple[int, ...] = (),
 ) -> None:
     """Train a state on, in place.
 
@@ -118,16 +143,18 @@ def train(
         until: Windows seen at the end.
         recipe: Of the whole run.
         windows: Source and number of each row -> (rows, context + 1) of token numbers.
-        after_step: Called after every step, to save the state, say.
+        after_look: Called after every step whose loss was looked at, to save the state, say.
+        key: Chooses another order of the same windows; empty: as they come.
 
     Raises:
-        CuveeError: The loss is no number, or above that of guessing once the rate has risen.
+        CuveeError: The loss or a parameter is no number, or the loss is above that of guessing
+            once the rate has risen.
     """
     network, optimizer = state.network, state.optimizer
     device = network.embedding.device
     optimizer.param_groups[0]["weight_decay"] = recipe.weight_decay
     chance, steps = log(network.shape.vocabulary) + 1, recipe.planned / recipe.rows
-    for batch in _batches(state, until, recipe.rows, windows):
+    for batch in _batches(state, until, recipe.rows, windows, key):
         rate = recipe.rate(state.done)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -141,7 +168,12 @@ def train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         state.done = stop
-        after_step(state)
+        if look:
+            after_look(state)
+    if not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
+        _check(
+            nan, inf, until // recipe.rows, recipe
+        )  # the loss was looked at before the last step
 
 
 def _check(loss: float, most: float, step: int, recipe: Recipe) -> None:
@@ -155,17 +187,33 @@ def _check(loss: float, most: float, step: int, recipe: Recipe) -> None:
 
 
 def _batches(
-    state: State, until: int, rows: int, windows: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> Iterator[Tensor]:
-    """Batches from where a state is; many are looked up at once, as each look takes its time."""
+    state: State, until: int, rows: int, windows: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    key: tuple[int, ...],
+) -> Iterator[Tensor]:  # fmt: skip
+    """Batches from where a state is; many are looked up at once, as each look takes its time.
+
+    What is looked up at once is counted from where the shares last changed, so that another order
+    within it does not depend on where a run was stopped.
+    """
     if state.order is None:
         raise CuveeError("a run needs the shares of its first windows.")
-    at, many = state.done, rows * max(AHEAD // (rows * state.network.shape.context), 1)
-    while at < until:
-        stop = min(at + many, until)
-        block = torch.from_numpy(windows(*state.order.between(at, stop)))
-        yield from block.split(rows)
-        at = stop
+    many = rows * max(AHEAD // (rows * state.network.shape.context), 1)
+    done, start = state.done, state.order.stretches[-1].start
+    for at in range(start + (done - start) // many * many, until, many):
+        source, number = state.order.between(at, min(at + many, until))
+        if key:
+            number = _reordered(source, number, *key, at)
+        left = slice(max(done - at, 0), None)
+        yield from torch.from_numpy(windows(source[left], number[left])).split(rows)
+
+
+def _reordered(source: np.ndarray, number: np.ndarray, *key: int) -> np.ndarray:
+    """The same windows of each source in another order; whose turn it is stays."""
+    found = number.copy()
+    for i in np.unique(source):
+        mine = np.flatnonzero(source == i)
+        found[mine] = number[mine][shuffled(np.arange(len(mine)), len(mine), *key, int(i))]
+    return found
 
 
 def merged(states: Sequence[tuple[float, State]]) -> Network:
@@ -191,6 +239,11 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def alone(device: torch.device) -> AbstractContextManager[object]:
+    """One run at a time on a GPU, which one fills: two would only share its memory and time."""
+    return GPU if device.type == "cuda" else nullcontext()
 
 
 def best_device(name: str) -> torch.device:
@@ -219,7 +272,7 @@ def precision_of(name: str, device: torch.device) -> torch.dtype:
             raise CuveeError(f"precision must be auto, bf16 or fp32, got {name!r}.")
         return kinds[name]
     if device.type == "cpu":
-        fast = torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_bf16()
+        fast = _has_bf16() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         return torch.bfloat16 if fast else torch.float32
     return torch.bfloat16
 

@@ -2,8 +2,11 @@
 
 import hashlib
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,18 +14,24 @@ from numpy.random import Generator
 
 from cuvee.core import CuveeError, parse_tokens
 from cuvee.core.data import Data, Survey
-from cuvee.core.files import explained
+from cuvee.core.files import explained, sha256
 from cuvee.core.methods import missing
 from cuvee.core.units import Tokenizer
 from cuvee.proxies.recipe import Course
 from cuvee.proxies.shapes import shape_of
 from cuvee.proxies.target_text import cut_all
-from cuvee.proxies.tokens import read_streams, vocabulary_file, vocabulary_of, write_streams
+from cuvee.proxies.tokens import (
+    Content,
+    read_streams,
+    vocabulary_file,
+    vocabulary_of,
+    write_streams,
+)
 
 if TYPE_CHECKING:
     from cuvee.proxies.network_trainer import NetworkTrainer
 
-VERSION = 1
+VERSION = 2
 """Of what is kept in the cache: what another version wrote is not read."""
 
 
@@ -32,7 +41,8 @@ class Transformer:
 
     RMSNorm, rotary positions, SwiGLU, tied embeddings; AdamW with learning rate and batch from a
     published law. Windows of the sources are mixed in the exact proportions of a trial; a trial
-    that continues another goes on from its state. Tokens are those of the given tokenizer, or
+    that continues another goes on from its state, and with another seed meets the same windows in
+    another order. Tokens are those of the given tokenizer, or
     byte-pair tokens learnt from the sources. Tokenised sources, finished runs and recent states
     are kept in a cache folder: what was stopped goes on where it was.
 
@@ -47,17 +57,19 @@ class Transformer:
         decay: Part of a run in which it falls, for wsd.
         weight_decay: Of matrices.
         tokens: Most tokens of a run; a longer one is scaled down, sources and all, so that
-            repeats stay as they are. Empty: no limit.
+            repeats stay as they are. Runs that continue it are scaled as it is. Empty: no limit.
         pool: Tokens of each source from which runs draw; a random part of the documents of
             larger ones is tokenised.
         target_tokens: Tokens of each target on which losses are measured.
         draws: Resamples of the target documents behind the stated spread.
-        start: Checkpoint that runs start from instead of random parameters.
+        start: Checkpoint that runs start from instead of random parameters; its network has the
+            same tokenizer and the same shape.
         device: auto, cpu, cuda.
         precision: Of matrix products: auto (bf16 where the hardware has it), bf16, fp32.
         threads: Of one run on a CPU; results depend on it in the last bits.
         cache: Folder; by default `$CUVEE_CACHE`, or `cuvee` in the user's cache folder.
-        keep: Bytes of states that are kept; older ones are deleted, and trained again when needed.
+        keep: Bytes of states that are kept; those used longest ago are deleted, and trained again
+            when needed.
 
     Fails when: the order of mixtures changes with size or length of training; the loss of a single
     run is too noisy for what is asked of it.
@@ -102,12 +114,34 @@ class Transformer:
             )
         if self.vocabulary < 257:
             raise CuveeError("transformer: vocabulary must be at least 257: 256 bytes and more.")
-        if min(self.lr, self.batch, self.weight_decay) < 0:
-            raise CuveeError("transformer: lr, batch and weight_decay cannot be below 0.")
+        if not all(isfinite(x) and x >= 0 for x in (self.lr, self.batch, self.weight_decay)):
+            raise CuveeError(
+                f"transformer: lr, batch and weight_decay are numbers that cannot be below 0, got "
+                f"{self.lr}, {self.batch} and {self.weight_decay}."
+            )
+        if not self.keep >= 0:
+            raise CuveeError(f"transformer: keep is in bytes, 0 or more, got {self.keep}.")
         if not (0 <= self.warmup < 1 and 0 <= self.decay <= 1):
             raise CuveeError("transformer: warmup and decay are parts of a run, from 0 to 1.")
         for amount in (self.size, self.pool, self.tokens or "1"):
             parse_tokens(amount)
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """What else can be known to be wrong without waiting for the library."""
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise CuveeError(
+                f"transformer: device {self.device!r} cannot be used, expected auto, cpu or cuda."
+            )
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise CuveeError(
+                f"transformer: precision must be auto, bf16 or fp32, got {self.precision!r}."
+            )
+        if self.start and not Path(self.start).expanduser().is_file():
+            raise CuveeError(
+                f"transformer: start={self.start} is no file: expected a checkpoint, such as a "
+                "state (.pt) in the cache folder."
+            )
 
     def prepare(self, data: Data, *, rng: Generator) -> tuple["NetworkTrainer", Survey]:
         """Learn or read the vocabulary, and tokenise the sources, unless that was done before."""
@@ -116,8 +150,8 @@ class Transformer:
 
         device = training.best_device(self.device)
         seed = int(rng.integers(2**31))
-        survey, _ = data.survey()
-        folder = self._folder(data, survey, seed)
+        survey, contents = data.survey(Content)
+        folder = self._folder(data, contents, seed)
         units, vocabulary = self._units(data, survey, folder)
         shape = shape_of(parse_tokens(self.size), vocabulary + 1, self.context)
         write_streams(data, survey, units, vocabulary, parse_tokens(self.pool), seed, folder)
@@ -130,17 +164,20 @@ class Transformer:
         names = tuple(s.name for s in data.sources)
         trainer = NetworkTrainer(
             names, tuple(t.name for t in data.targets), survey.available, self, shape,
-            read_streams(names, folder), tests, folder, seed, device,
+            read_streams(names, folder), tests, folder, sha256(Path(units.path)),
+            sha256(Path(self.start).expanduser()) if self.start else "", seed, device,
             training.precision_of(self.precision, device),
         )  # fmt: skip
         return trainer, survey
 
-    def _folder(self, data: Data, survey: Survey, seed: int) -> Path:
-        """Where everything that belongs to these sources is kept."""
-        what = [dict(s.fingerprint()) for s in data.sources], survey.available.tolist()
+    def _folder(self, data: Data, contents: Sequence[tuple[str, ...]], seed: int) -> Path:
+        """Where everything that belongs to these sources is kept: to what was read of them, as the
+        same file may be read in several ways.
+        """
+        what = [(s.name, content) for s, content in zip(data.sources, contents)]
         same = repr((VERSION, what, data.units.name, self.vocabulary, self.pool, seed))
         if isinstance(data.units, Tokenizer):
-            same += hashlib.sha256(Path(data.units.path).read_bytes()).hexdigest()
+            same += sha256(Path(data.units.path))
         folder = cache_folder(self.cache) / hashlib.sha256(same.encode()).hexdigest()[:16]
         with explained(folder):
             for name in ("runs", "states"):

@@ -4,7 +4,6 @@ Rows of a kind lie in a place of their own, too, so that a model which can tell 
 led astray by other kinds; a linear one is.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -12,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import default_rng
 
-from cuvee.core.data import Data, Engine
+from cuvee.core.data import Units
 from cuvee.core.rows import Rows, RowUnits, encode
-from cuvee.testing.planted_texts import Texts, serial
+from cuvee.testing.planted_texts import Planted
 
 KINDS = 4
 """Of rows."""
@@ -41,57 +40,32 @@ def table(kind: int, rows: int, classes: int, seed: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PlantedRows:
+class PlantedRows(Planted):
     """Sources of known kinds, and targets of some of them.
 
     Args:
         sources: Kind of each source.
         targets: Kinds of each target, in equal parts.
-        classes: 2, 3 or, for quantities, 0.
         documents: Rows of each source.
         target_documents: Rows of each target.
+        classes: 2, 3 or, for quantities, 0.
     """
 
     reads: ClassVar[str] = "rows"
     tokens_each: ClassVar[int] = 1
-    sources: Mapping[str, int]
-    targets: Mapping[str, tuple[int, ...]]
-    classes: int = 2
+    units: ClassVar[Units] = RowUnits()
     documents: int = 400
     target_documents: int = 200
+    classes: int = 2
 
     @property
     def unit(self) -> str:
         """Of the losses."""
         return "nats per row" if self.classes else "squared error per variance of y"
 
-    def data(
-        self,
-        *,
-        target_seed: int = 1,
-        piece: int = 10**9,
-        batch: int = 10**9,
-        engine: Engine = serial,
-        fewer: Mapping[str, int] | None = None,
-    ) -> Data:
-        """The problem as a proxy gets it; `fewer` rows of some sources where asked."""
-        sources = []
-        for name, kind in self.sources.items():
-            rows = table(kind, self.documents, self.classes, 0)
-            some = rows[: (fewer or {}).get(name, self.documents)]
-            sources.append(Texts(name, some, piece, batch))
-        targets = []
-        for name, kinds in self.targets.items():
-            each = self.target_documents // len(kinds)
-            rows = [row for k in kinds for row in table(k, each, self.classes, target_seed)]
-            targets.append(Texts(name, tuple(rows)))
-        return Data(tuple(sources), tuple(targets), RowUnits(), engine)
-
-    def own(self, target: str) -> str | None:
-        """The source of the only kind of a target."""
-        kinds = self.targets[target]
-        names = [name for name, kind in self.sources.items() if (kind,) == kinds]
-        return names[0] if names else None
+    def made(self, kind: int, documents: int, seed: int) -> tuple[str, ...]:
+        """Rows of a kind."""
+        return table(kind, documents, self.classes, seed)
 
 
 TABLES = {

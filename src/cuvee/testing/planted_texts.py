@@ -1,6 +1,7 @@
 """Planted texts: small languages with words and habits of their own, so that it is known which
 source helps which target."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.random import default_rng
 
-from cuvee.core.data import Batch, Data, Engine, Piece
+from cuvee.core.data import Batch, Data, Engine, Piece, Units
 from cuvee.core.units import Words
 
 WORDS = 400
@@ -80,7 +81,60 @@ def language(kind: int, documents: int, seed: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PlantedTexts:
+class Planted(ABC):
+    """Sources of known kinds, and targets of some of them.
+
+    Args:
+        sources: Kind of each source.
+        targets: Kinds of each target, in equal parts.
+        documents: Of each source.
+        target_documents: Of each target.
+    """
+
+    units: ClassVar[Units]
+    sources: Mapping[str, int]
+    targets: Mapping[str, tuple[int, ...]]
+    documents: int = 600
+    target_documents: int = 60
+
+    @abstractmethod
+    def made(self, kind: int, documents: int, seed: int) -> tuple[str, ...]:
+        """Documents of a kind."""
+
+    def asked(self, kind: int, documents: int, seed: int) -> tuple[str, ...]:
+        """Documents of a target."""
+        return self.made(kind, documents, seed)
+
+    def data(
+        self,
+        *,
+        target_seed: int = 1,
+        piece: int = 10**9,
+        batch: int = 10**9,
+        engine: Engine = serial,
+        fewer: Mapping[str, int] | None = None,
+    ) -> Data:
+        """The problem as a proxy gets it; `fewer` documents of some sources where asked."""
+        sources = []
+        for name, kind in self.sources.items():
+            made = self.made(kind, self.documents, 0)[: (fewer or {}).get(name, self.documents)]
+            sources.append(Texts(name, made, piece, batch))
+        targets = []
+        for name, kinds in self.targets.items():
+            each = self.target_documents // len(kinds)
+            asked = [text for kind in kinds for text in self.asked(kind, each, target_seed)]
+            targets.append(Texts(name, tuple(asked)))
+        return Data(tuple(sources), tuple(targets), self.units, engine)
+
+    def own(self, target: str) -> str | None:
+        """The source of the only kind of a target."""
+        kinds = self.targets[target]
+        names = [name for name, kind in self.sources.items() if (kind,) == kinds]
+        return names[0] if names else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedTexts(Planted):
     """Sources in known languages, and targets in some of them.
 
     Args:
@@ -95,40 +149,17 @@ class PlantedTexts:
     unit: ClassVar[str] = "nats per token"
     tokens_each: ClassVar[int] = 45
     """Of a document, about."""
-    sources: Mapping[str, int]
-    targets: Mapping[str, tuple[int, ...]]
-    documents: int = 600
-    target_documents: int = 60
+    units: ClassVar[Units] = Words()
     echoes: bool = False
 
-    def data(
-        self,
-        *,
-        target_seed: int = 1,
-        piece: int = 10**9,
-        batch: int = 10**9,
-        engine: Engine = serial,
-        fewer: Mapping[str, int] | None = None,
-    ) -> Data:
-        """The problem as a proxy gets it; `fewer` documents of some sources where asked."""
-        sources = []
-        for name, kind in self.sources.items():
-            texts = language(kind, self.documents, 0)[: (fewer or {}).get(name, self.documents)]
-            sources.append(Texts(name, texts, piece, batch))
-        targets = []
-        for name, kinds in self.targets.items():
-            each = self.target_documents // len(kinds)
-            texts = [t for kind in kinds for t in language(kind, each, target_seed)]
-            if self.echoes:
-                texts = [f"{text} {text}" for text in texts]
-            targets.append(Texts(name, tuple(texts)))
-        return Data(tuple(sources), tuple(targets), Words(), engine)
+    def made(self, kind: int, documents: int, seed: int) -> tuple[str, ...]:
+        """Documents in a language."""
+        return language(kind, documents, seed)
 
-    def own(self, target: str) -> str | None:
-        """The source in the only language of a target."""
-        kinds = self.targets[target]
-        names = [name for name, kind in self.sources.items() if (kind,) == kinds]
-        return names[0] if names else None
+    def asked(self, kind: int, documents: int, seed: int) -> tuple[str, ...]:
+        """Documents of a target, in a language."""
+        made = self.made(kind, documents, seed)
+        return tuple(f"{text} {text}" for text in made) if self.echoes else made
 
 
 TEXTS = {
