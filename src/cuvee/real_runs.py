@@ -28,10 +28,8 @@ COUNTS = ("runs", "trials", "mixtures")
 """What mixers call the number of their trials."""
 FIRST = "first"
 """What those that choose each run by the runs before call the number of their spread-out ones."""
-SAME = 1e-5
 ALIKE = 2e-3
-FEWEST = 3
-"""Runs below which no law can be fitted."""
+"""Part of the tokens below which mixtures are the same."""
 LUCK = (
     "Losses are those of one run each: what a run with another seed would give differs by luck, "
     "which is not in the spread."
@@ -75,16 +73,14 @@ def check(question: Question) -> None:
             f"different levels; give a number of runs, or the tables with proxy counts."
         )
     check_gradient(question.method, question.proxy)
-    if question.count is not None and question.count < FEWEST:
-        raise CuveeError(f"{question.count} real runs teach nothing: ask for {FEWEST} or more.")
+    asked = with_runs(question.method, question.count)
     try:
-        mix.load(with_runs(question.method, question.count))
+        mix.load(asked)
     except CuveeError as error:
-        if question.count is None:
+        if asked == question.method:
             raise
-        raise CuveeError(
-            f"{question.method} cannot do with {question.count} runs ({error}): ask for more."
-        ) from error
+        few = f"{question.method} cannot do with {question.count} runs: ask for more"
+        raise CuveeError(f"{few} ({str(error).rstrip('.')}).") from error
 
 
 def check_gradient(method: str, proxy: str) -> None:
@@ -238,16 +234,16 @@ def _repeats(study: Study, trials: Sequence[Trial]) -> list[Trial]:
     """
     found: list[Trial] = []
     for trial in trials:
-        same = [
-            t.seed for t in (*study.trials, *found)
-            if t.after is trial.after and t.tokens == trial.tokens and not (t.merge or trial.merge)
-            and apart(t.shares, trial.shares) < ALIKE
-        ]  # fmt: skip
-        exact = {t.key() for t in (*study.trials, *found)}
-        while trial.seed in same or trial.key() in exact:
+        seeds = [t.seed for t in (*study.trials, *found) if _alike(t, trial)]
+        while trial.seed in seeds:
             trial = replace(trial, seed=trial.seed + 1)
         found.append(trial)
     return found
+
+
+def _alike(a: Trial, b: Trial) -> bool:
+    plain = a.after is b.after and a.tokens == b.tokens and not (a.merge or b.merge)
+    return a.key() == b.key() or (plain and apart(a.shares, b.shares) < ALIKE)
 
 
 def prior_of(proxy: Proxy) -> str:
@@ -273,7 +269,7 @@ def decide(opened: Opened) -> Blend:
     bench, survey = Bench.of(opened, float(planned or question.count or RUNS) * question.tokens)
     free = bench.free_choice()
     told = max(int(getattr(mixer, name, 0)) for name in COUNTS)
-    if (bench.problem.high - bench.problem.low).max() < SAME or len(bench.problem.sources) == 1:
+    if (bench.problem.high - bench.problem.low).max() < ALIKE or len(bench.problem.sources) == 1:
         mixer = mix.load("uniform")  # only one mixture is allowed: nothing is to be searched
     study = bench.search(mixer, free, told + isinstance(mixer, Learner) if told else 0)
     if isinstance(mixer, Learner) and study.trials:
@@ -344,7 +340,7 @@ def _by_training(
     roles = ["search"] * searched
     trials = {name: Trial(w.mean, float(problem.tokens)) for name, w in mixtures.items()}
     for name, trial in trials.items():
-        same = next((t for n, t in trials.items() if apart(t.shares, trial.shares) < SAME), trial)
+        same = next((t for n, t in trials.items() if apart(t.shares, trial.shares) < ALIKE), trial)
         trials[name] = same
         if known.find(same) is None:
             total = searched + len({t.key() for t in trials.values()})

@@ -54,7 +54,7 @@ def test_stopping_says_that_runs_are_kept(world, capsys, monkeypatch):  # noqa: 
     [
         (("--runs", 5), "trains nothing"),
         ((*FAKE, "--runs", 5, "--runs", "t.csv"), "expected one number or tables, got 5 and t.csv"),
-        ((*FAKE, "--runs", "t.csv"), "which makes its own"),
+        ((*FAKE, "--runs", "t.csv"), "neither a whole number nor a file"),
         ((*FAKE, "--runs", 0), "expected at least 1"),
         ((*FAKE, "--method", "descent"), "take --method surrogate"),
     ],

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from math import inf, log, nan
+from math import isfinite, log, nan
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from cuvee.proxies.shapes import Shape
 BETAS = (0.9, 0.95)
 AHEAD = 1 << 18
 """Tokens that are looked up at once."""
+LATELY = 0.1
+"""Weight of a step in the mean of the loss: single batches are no sign of anything."""
 LOOK = 20
 """Steps after which the loss is looked at, on a GPU: each look waits for it."""
 GPU = threading.Lock()
@@ -147,13 +149,13 @@ def train(
         key: Chooses another order of the same windows; empty: as they come.
 
     Raises:
-        CuveeError: The loss or a parameter is no number, or the loss is above that of guessing
-            once the rate has risen.
+        CuveeError: The loss or a parameter is no number, or the loss stays above that of guessing.
     """
     network, optimizer = state.network, state.optimizer
     device = network.embedding.device
     optimizer.param_groups[0]["weight_decay"] = recipe.weight_decay
-    chance, steps = log(network.shape.vocabulary) + 1, recipe.planned / recipe.rows
+    level = log(network.shape.vocabulary)  # of one that guesses; then a mean over steps
+    chance = level + 1
     for batch in _batches(state, until, recipe.rows, windows, key):
         rate = recipe.rate(state.done)
         for group in optimizer.param_groups:
@@ -164,16 +166,17 @@ def train(
         step, stop = state.done // recipe.rows, state.done + len(batch)
         look = device.type == "cpu" or step % LOOK == 0 or stop == until
         if look:
-            _check(loss.item(), chance if step > recipe.warmup * steps else inf, step, recipe)
+            now = loss.item()
+            level += LATELY * (now - level)
+            _check(level if isfinite(now) else now, chance, step, recipe)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         state.done = stop
         if look:
             after_look(state)
     if not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
-        _check(
-            nan, inf, until // recipe.rows, recipe
-        )  # the loss was looked at before the last step
+        # The loss was looked at before the last step.
+        _check(nan, chance, until // recipe.rows, recipe)
 
 
 def _check(loss: float, most: float, step: int, recipe: Recipe) -> None:
