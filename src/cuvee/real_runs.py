@@ -65,9 +65,8 @@ def check(question: Question) -> None:
             )
         return
     if question.tables:
-        for table in question.tables:
-            if not Path(table).exists() and not any(mark in str(table) for mark in "*?["):
-                raise CuveeError(f"runs: {str(table)!r} is neither a whole number nor a file.")
+        if absent := [str(t) for t in question.tables if not Path(t).exists()]:
+            raise CuveeError(f"runs: {absent[0]!r} is neither a whole number nor a file.")
         raise CuveeError(
             f"tables of runs and proxy {question.proxy!r}, which makes its own: their losses have "
             f"different levels; give a number of runs, or the tables with proxy counts."
@@ -376,10 +375,7 @@ def _baseline(name: str, bench: Bench, study: Study) -> tuple[Study, Estimate]:
 
 
 def _found(study: Study, trial: Trial) -> Outcome:
-    outcome = study.find(trial)
-    if outcome is None:
-        raise CuveeError("a run that was asked for has no outcome.")
-    return outcome
+    return study.known()[trial.key()]
 
 
 def _disagreement(
