@@ -22,8 +22,10 @@ from cuvee.core.recipe import to_json, versions
 
 NAMES = (
     "one_pass", "threads", "readers", "mixture", "descent", "laws", "surrogate", "import_time",
-    "shares", "memory", "predict", "training", "live", "blends",
+    "shares", "memory", "predict", "training", "live", "blends", "scale",
 )  # fmt: skip
+SIZES = {"memory": "5GB", "scale": "10GB"}
+"""Text that these make."""
 
 
 def main() -> int:
@@ -31,16 +33,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=7, help="repeats of each timing (7)")
-    parser.add_argument("--size", default="5GB", help="text that `memory` makes (5GB)")
+    parser.add_argument("--size", help="text that `memory` (5GB) and `scale` (10GB) make")
+    parser.add_argument("--folder", type=Path, help="where `scale` keeps what it makes")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     asked = parser.parse_args()
     if wrong := set(asked.names) - set(NAMES):
         parser.error(f"no benchmark {min(wrong)!r}; there are {', '.join(NAMES)}")
-    options = Options(asked.rounds, asked.size)
     results = orjson.loads(asked.out.read_bytes()) if asked.out.exists() else {}
     missed = 0
     for name in asked.names or NAMES:
         module, begin = import_module(f"benchmarks.{name}"), time.perf_counter()
+        options = Options(asked.rounds, asked.size or SIZES.get(name, ""), asked.folder)
         print(f"\n{name}: {module.__doc__.partition(chr(10))[0]}", flush=True)
         figures = module.run(options)
         for figure in figures:
@@ -59,8 +62,9 @@ def main() -> int:
 
 def command(name: str, options: Options) -> str:
     """What to type to get these figures again."""
-    size = f" --size {options.size}" if name == "memory" else f" --rounds {options.rounds}"
-    return f"OMP_NUM_THREADS=1 python -m benchmarks {name}{size}"
+    size = f" --size {options.size}" if options.size else ""
+    rounds = "" if name == "memory" else f" --rounds {options.rounds}"
+    return f"OMP_NUM_THREADS=1 python -m benchmarks {name}{size}{rounds}"
 
 
 if __name__ == "__main__":

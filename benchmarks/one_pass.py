@@ -56,14 +56,15 @@ def proxy_tally(data: Data) -> Callable[[], Tally]:
     return watched.starts[-1]
 
 
-def plain_tally(data: Data) -> Callable[[], Tally]:
-    """1- to 4-grams of all targets."""
+def plain_tally(data: Data, grams: int = 4) -> Callable[[], Tally]:
+    """1- to 4-grams of all targets, or fewer."""
     import numpy as np
 
     cuts = [c for t in data.targets for p in t.pieces() for b in t.read(p)
             for c in data.units.cut(b.text)]  # fmt: skip
     lengths = np.concatenate([np.diff(c.offsets) for c in cuts])
-    index = Index(np.concatenate([c.ids for c in cuts]), np.r_[0, np.cumsum(lengths)], GRAMS)
+    hashes, offsets = np.concatenate([c.ids for c in cuts]), np.r_[0, np.cumsum(lengths)]
+    index = Index(hashes, offsets, GRAMS[:grams])
     return partial(Counter, index)
 
 

@@ -26,10 +26,11 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Rounds of each timing, and how much text `memory` makes, e.g. `"5GB"`."""
+    """Rounds of each timing, and how much text is made, e.g. `"5GB"`, and where it is kept."""
 
     rounds: int
     size: str
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

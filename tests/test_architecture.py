@@ -13,11 +13,14 @@ import cuvee
 from cuvee.core.methods import load, summary
 
 ROOT = Path(cuvee.__file__).parent
-ROOMS = ("sources", "proxies", "mix", "predict", "export", "engine", "report", "cli", "testing")
+ROOMS = (
+    "sources", "proxies", "mix", "predict", "export", "trainers", "engine", "report", "cli",
+    "testing",
+)  # fmt: skip
 MEETING = (
-    "answer.py", "comparison.py", "driver.py", "fidelity.py", "forecasting.py", "from_runs.py",
-    "inference.py", "law_scores.py", "laws.py", "procedures.py", "question.py", "real_runs.py",
-    "scoring.py", "summary.py", "trials.py",
+    "answer.py", "comparison.py", "datasets.py", "driver.py", "estimating.py", "fidelity.py",
+    "forecasting.py", "from_runs.py", "inference.py", "law_scores.py", "laws.py", "planning.py",
+    "procedures.py", "question.py", "real_runs.py", "rehearsal.py", "scoring.py", "summary.py", "trials.py", "workplace.py",
 )  # fmt: skip
 """The places where rooms meet, beside cli and testing."""
 MEETING_FOLDERS = ("live",)
@@ -125,7 +128,7 @@ def test_lazy_verbs_are_there():
 
 
 def test_tables_were_found():
-    assert set(TABLES) == {"sources", "proxies", "mix", "predict", "export", "engine"}
+    assert set(TABLES) == {"sources", "proxies", "mix", "predict", "export", "trainers", "engine"}
     assert len(LISTED) >= 17
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cuvee.from_runs import blend_runs
     from cuvee.inference import infer
     from cuvee.law_scores import score_laws
+    from cuvee.planning import plan
     from cuvee.procedures import contrast
     from cuvee.scoring import score
 
@@ -31,6 +32,7 @@ _VERBS = {
     "compare": "cuvee.comparison",
     "contrast": "cuvee.procedures",
     "infer": "cuvee.inference",
+    "plan": "cuvee.planning",
     "predict": "cuvee.forecasting",
     "score": "cuvee.scoring",
     "score_laws": "cuvee.law_scores",
@@ -39,7 +41,7 @@ _VERBS = {
 
 __all__ = [
     "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare", "contrast",
-    "infer", "predict", "score", "score_laws", "trial",
+    "infer", "plan", "predict", "score", "score_laws", "trial",
 ]  # fmt: skip
 
 

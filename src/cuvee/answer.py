@@ -11,10 +11,11 @@ import numpy as np
 
 from cuvee import export, report
 from cuvee.contracts import Format
-from cuvee.core import Estimate, Problem, Study
+from cuvee.core import CuveeError, Estimate, Problem, Study
 from cuvee.core.data import Data, Survey
-from cuvee.core.files import explained, write_whole
+from cuvee.core.files import explained, place, write_whole
 from cuvee.core.recipe import Recipe, to_json
+from cuvee.engine import Kept
 from cuvee.fidelity import Trained
 from cuvee.question import in_memory
 from cuvee.summary import Rival, describe, numbers, probability_better
@@ -102,8 +103,10 @@ class Blend:
         """Write the mixed dataset, its manifest, its card, the recipe and the report.
 
         Args:
-            out: Folder, new or empty; with `resume`, one where the same job was interrupted.
-            format: Of the shards, a name in `cuvee.export.METHODS`.
+            out: Folder, new or empty; with `resume`, one where the same job was interrupted. An
+                address such as `s3://bucket/mixed` is written to as well.
+            format: Of the shards, a name in `cuvee.export.METHODS`; or `"index"` to write none and
+                stream the mixture from the sources, see `cuvee.open_dataset`.
             resume: Go on where an interrupted run stopped.
 
         Returns:
@@ -113,21 +116,40 @@ class Blend:
             CuveeError: The folder holds something else, or cannot be written.
         """
         writer = export.load(format)
+        name = in_memory(self.recipe.settings)
+        if isinstance(writer, export.Index) and name:
+            raise CuveeError(
+                f"{name!r} is in memory, where no index can find it again: give files, or write it "
+                "as parquet."
+            )
         recipe = with_format(self.recipe, format)
-        folder = export.claim(Path(out), recipe, resume=resume)
+        together = self.data.engine if isinstance(self.data.engine, Kept) else None
+        rank, world = (together.rank, together.world) if together else (0, 1)
+        folder = export.claim(place(out), recipe, resume=resume or world > 1)
         if (folder / "manifest.json").exists():
             return export.read_manifest(folder)
-        with export.locked(folder):
-            recipe.save(folder / "recipe.json")
-            return self._write(folder, recipe, writer)
+        with export.locked(folder, rank):
+            if rank == 0:
+                recipe.save(folder / "recipe.json")
+            try:
+                return self._write(folder, recipe, writer, together)
+            except export.Changed:
+                export.discard(folder)
+                raise
 
-    def _write(self, folder: Path, recipe: Recipe, writer: Format) -> dict[str, Any]:
+    def _write(
+        self, folder: Path, recipe: Recipe, writer: Format, together: Kept | None
+    ) -> dict[str, Any]:
         with explained(folder):
             manifest = export.write_dataset(
                 folder, self.data, self.survey, self.shares.mean, self.problem.tokens,
                 format=writer, seed=int(self.recipe.settings["seed"]),
             )  # fmt: skip
         export.check_unchanged(self.data, recipe)
+        if together is not None:
+            together.leave()
+            if together.rank:
+                return manifest
         for name, source in manifest["sources"].items():
             source["content"] = _content(recipe.fingerprints[f"source {name}"])
         answer = self.to_dict()
@@ -147,7 +169,7 @@ class Blend:
     def report(self, path: str | Path) -> None:
         """Write the report: one HTML page that needs no network."""
         content = report.as_html(self.to_dict()).encode()
-        write_whole(Path(path), partial(_put, content))
+        write_whole(path, partial(_put, content))
 
 
 def with_format(recipe: Recipe, format: str) -> Recipe:

@@ -11,17 +11,19 @@ import numpy as np
 from scipy.stats import norm
 
 from cuvee import driver, mix, real_runs, report
+from cuvee import engine as engines
 from cuvee.contracts import Mixer, Trainer
 from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
-from cuvee.core.files import write_whole
+from cuvee.core.data import Engine
+from cuvee.core.files import place, write_whole
 from cuvee.core.recipe import to_json, versions
 from cuvee.core.runs import UNIT
 from cuvee.core.threads import one_thread
-from cuvee.engine.local import Local, Progress, silent
+from cuvee.engine import Progress, silent
 from cuvee.fidelity import one
 from cuvee.question import Opened, Question, Settings, open_question
 from cuvee.sources.part import halves
-from cuvee.summary import numbers
+from cuvee.summary import numbers, pooled
 from cuvee.trials import run
 
 BASELINE = "uniform"
@@ -184,7 +186,7 @@ class Comparison:
             "comparison.json": to_json(said),
             "comparison.html": report.comparison_page(said).encode(),
         }.items():
-            write_whole(Path(folder, name), lambda p, c=content: p.write_bytes(c))
+            write_whole(place(folder) / name, lambda p, c=content: p.write_bytes(c))
 
 
 def compare(
@@ -193,6 +195,7 @@ def compare(
     methods: Sequence[str] | str = "all",
     seeds: int | None = None,
     spend: str | float | None = None,
+    engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
     **settings: Unpack[Settings],
@@ -209,7 +212,8 @@ def compare(
         methods: Names, or `"all"`; `uniform` is always there.
         seeds: How often each is run, each time with another seed; 5, or 1 where runs are real.
         spend: Proxy tokens that each may train on; 128 budgets by default, 16 where runs are real.
-        workers: Threads; all cores by default.
+        engine: Where the work runs, as for `blend`.
+        workers: At a time; all cores by default.
         progress: Called after each finished part of the work.
         settings: As for `blend`, `method` aside.
 
@@ -240,7 +244,7 @@ def compare(
             f"runs: name the methods that you can afford, as in --methods surrogate,regmix."
         )
     seeds = seeds or (1 if real else SEEDS)
-    opened = open_question(question, Local(workers, progress), own=True)
+    opened = open_question(question, engines.load(engine, workers, progress), own=True)
     budgets = real_runs.RUNS if real else SPEND
     arena = _Arena.of(opened, budgets * question.tokens if spend is None else parse_tokens(spend))
     arena = replace(arena, facts=driver.facts(arena.opened, sorted(_needs(names))))
@@ -330,7 +334,7 @@ class _Arena:
         except (ValueError, ArithmeticError) as error:  # one method does not end the others
             return Result(name, np.zeros((0, 0)), None, None, trouble=str(error))
         shares = np.array([once.shares for once in found])
-        losses = _pooled([once.losses for once in found])
+        losses = pooled([once.losses for once in found])
         base = losses if base is None else base
         gains = Estimate(
             base.draws - losses.draws, losses.unit, losses.spread, base.mean - losses.mean
@@ -377,16 +381,6 @@ class _Once:
     losses: Estimate
     spent: float
     seconds: float
-
-
-def _pooled(losses: Sequence[Estimate]) -> Estimate:
-    """Draws of all seeds together: the spread is that of documents and of seeds."""
-    first = losses[0]
-    draws = np.concatenate([e.draws for e in losses])
-    spread = first.spread if len(draws) > 1 or first.spread == "exact" else "none"
-    if first.spread == "none" and len(draws) > 1:
-        spread = "seeds"
-    return Estimate(draws, first.unit, spread, np.mean([e.mean for e in losses], axis=0))
 
 
 def _one(estimate: Estimate | None) -> dict[str, Any] | None:

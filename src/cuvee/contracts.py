@@ -9,7 +9,8 @@ A room answers one question, has one contract and a table `METHODS` from name to
 | proxies | what would training on this give? | `Proxy`, which prepares a `Trainer` |
 | mix | how much of which source? | `Mixer`; one that learns a law from runs is a `Learner` |
 | predict | what at another budget, size, seed? | `Law`, which fits a `Fitted` |
-| export | what does a trainer read? | `Format` |
+| export | how is a dataset written? | `Format` |
+| trainers | what does a trainer read? | `Stack` |
 | engine | where does it run? | `Engine` |
 
 `Source`, `Units` and `Engine` live in `cuvee.core.data` and are repeated here by name.
@@ -24,6 +25,7 @@ from jaxtyping import Float
 from numpy.random import Generator
 
 from cuvee.core.data import Data, Engine, Source, Survey, Units
+from cuvee.core.dataset import Dataset
 from cuvee.core.estimate import Estimate
 from cuvee.core.points import Points
 from cuvee.core.runs import Runs
@@ -43,6 +45,7 @@ __all__ = [
     "Mixer",
     "Proxy",
     "Source",
+    "Stack",
     "Trainer",
     "Units",
 ]
@@ -184,4 +187,26 @@ class Format(Protocol):
 
     def write(self, table: "pa.Table", path: Path) -> None:
         """One shard, the same bytes every time."""
+        ...
+
+
+class Stack(Protocol):
+    """A training stack: writes what it reads.
+
+    One that reads the mixed documents themselves, in a form of its own, writes data; one that
+    mixes by itself gets a configuration that names each source's own files and its weight.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+    """Of "documents", "paths" (of each source's files), "tokenizer": what it cannot do without."""
+
+    def write(self, dataset: Dataset, out: Path) -> str:
+        """Fill the empty folder `out`, the same bytes every time.
+
+        Returns:
+            What the user writes on the trainer's side, in a line or a few.
+
+        Raises:
+            CuveeError: The stack cannot read such a dataset.
+        """
         ...

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from cuvee import engine as engines
 from cuvee import mix, real_runs
 from cuvee.answer import CURVE, Blend
 from cuvee.contracts import Trainer
@@ -23,7 +24,7 @@ from cuvee.core import (
 from cuvee.core.data import Engine, Survey
 from cuvee.core.run_files import read_runs
 from cuvee.core.threads import one_thread
-from cuvee.engine.local import Local, Progress, silent
+from cuvee.engine import Progress, silent
 from cuvee.from_runs import BASELINES, choose
 from cuvee.question import Opened, Question, Settings, open_question
 from cuvee.summary import Rival
@@ -36,6 +37,7 @@ SAME = 1e-5
 def blend(
     sources: Mapping[str, Any],
     *,
+    engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
     **settings: Unpack[Settings],
@@ -45,7 +47,8 @@ def blend(
     Args:
         sources: By name: a path, a glob, a folder, several of them, a list of texts, or a
             function that returns an iterator of texts.
-        workers: Threads; all cores by default. The answer does not depend on it.
+        engine: Where the work runs: `"local"`, `"ray"`, or an engine that is made already.
+        workers: At a time; all cores by default. The answer does not depend on it.
         progress: Called after each finished part of the work.
         settings: `target`, `budget`, `method`, `objective`, `max_epochs`, `min_share`, `fixed`,
             `proxy`, `runs`, `tokenizer`, `text`, `seed`, `strict`, `target_tokens`: see
@@ -66,7 +69,7 @@ def blend(
         True
     """
     question = ask(sources, **settings)
-    return decide(opened_for(question, Local(workers, progress)))
+    return decide(opened_for(question, engines.load(engine, workers, progress)))
 
 
 def opened_for(question: Question, engine: Engine) -> Opened:
@@ -149,6 +152,7 @@ def trial(
     sources: Mapping[str, Any],
     shares: Any,
     *,
+    engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
     **settings: Unpack[Settings],
@@ -158,7 +162,8 @@ def trial(
     Args:
         sources: As for `blend`.
         shares: One mixture by name, or an array or list of mixtures.
-        workers: Threads; all cores by default.
+        engine: Where the work runs, as for `blend`.
+        workers: At a time; all cores by default.
         progress: Called after each finished part of the work.
         settings: As for `blend`.
 
@@ -175,7 +180,7 @@ def trial(
         >>> losses.mean.shape
         (1, 1)
     """
-    opened = open_question(ask(sources, **settings), Local(workers, progress))
+    opened = open_question(ask(sources, **settings), engines.load(engine, workers, progress))
     return try_mixtures(opened, shares).losses
 
 
@@ -199,7 +204,8 @@ def try_mixtures(opened: Opened, shares: Any) -> Tried:
     trainer, survey = prepare(opened)
     job = partial(run, trainer, opened.question.seed)
     trials = [Trial(row, opened.question.tokens) for row in mixtures]
-    outcomes = opened.data.engine(job, trials, label="mixtures tried")
+    light = not real_runs.is_real(opened.question.proxy)
+    outcomes = opened.data.engine(job, trials, label="mixtures tried", light=light)
     return Tried(trainer.targets, stack([outcome.losses for outcome in outcomes]), survey)
 
 
@@ -220,6 +226,6 @@ def optimism(
     if shares.spread != "target documents" or len(shares.draws) != len(here.draws):
         return np.zeros(len(problem.targets))
     trials = [Trial(draw / draw.sum(), problem.tokens) for draw in shares.draws]
-    there = [o.losses for o in engine(job, trials, label="mixtures tried")]
+    there = [o.losses for o in engine(job, trials, label="mixtures tried", light=True)]
     looks = np.array([e.mean - e.draws[i] for i, e in enumerate(there)])
     return (looks - (here.mean - here.draws)).mean(axis=0)

@@ -124,7 +124,7 @@ class Prediction:
         from cuvee.core.files import write_whole
 
         page = report.prediction_page(self.to_dict(), self.drawing())
-        write_whole(Path(path), lambda p: p.write_text(page, "utf-8"))
+        write_whole(path, lambda p: p.write_text(page, "utf-8"))
         return Path(path)
 
     def drawing(self) -> dict[str, Any]:

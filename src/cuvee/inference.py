@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from cuvee import engine as engines
 from cuvee import sources as room
 from cuvee.core import CuveeError, Estimate, check_names, stream, unknown
-from cuvee.core.data import Source
-from cuvee.engine.local import Local, Progress, silent
+from cuvee.core.data import Engine, Source
+from cuvee.engine import Progress, silent
 from cuvee.mix.merge_list import MergeList, Sample, cut_to
 from cuvee.mix.merges import Inference, MergeInference, infer_shares
 
@@ -70,6 +71,7 @@ def infer(
     tokenizer: str | Path,
     sources: Mapping[str, Any],
     *,
+    engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
     seed: int = 0,
@@ -82,7 +84,8 @@ def infer(
     Args:
         tokenizer: A `tokenizer.json`.
         sources: By name, as for `blend`: samples of what may have been in the training text.
-        workers: Threads; all cores by default. The answer does not depend on it.
+        engine: Where the work runs: "local", "ray", or an engine that is made already.
+        workers: At a time; all cores by default. The answer does not depend on it.
         progress: Called after each finished source.
         seed: Of the spread.
         text: Column or field that holds the text; one for all, or by source. None: found.
@@ -109,7 +112,7 @@ def infer(
     learned = MergeList.read(tokenizer)
     opened = [room.open_source(n, spec, by_name.get(n)) for n, spec in sources.items()]
     job = partial(_sample, learned, most=sample_bytes)
-    found = list(Local(workers, progress)(job, opened, label="counting words"))
+    found = list(engines.load(engine, workers, progress)(job, opened, label="counting words"))
     samples = [sample for sample, _ in found]
     fit = infer_shares(learned, samples, settings, rng=stream(seed, "infer"))
     return _inferred(tuple(sources), fit, samples, np.array([rate for _, rate in found]))

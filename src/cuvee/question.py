@@ -1,5 +1,6 @@
 """From what a user writes to data that can be read: sources, targets, units, recipe."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,13 @@ from cuvee.core import (
     unknown,
 )
 from cuvee.core.data import Batch, Data, Engine, Reject, Source, Units, batches, checked
-from cuvee.core.files import sha256
 from cuvee.core.mixture import MAX_EPOCHS
 from cuvee.core.recipe import Recipe, versions
+from cuvee.core.remote import content as content_of
+from cuvee.core.remote import is_address
 from cuvee.core.rows import RowUnits
 from cuvee.core.run_files import table_files
+from cuvee.core.threads import keep_memory
 from cuvee.core.units import Tokenizer, Words
 from cuvee.sources.memory import Memory
 from cuvee.sources.part import Apart, Without, hold_out, sample
@@ -210,7 +213,7 @@ def open_question(question: Question, engine: Engine, own: bool = False) -> Open
         name: room.open_source(name, spec, question.text_of(name))
         for name, spec in question.sources.items()
     }
-    units = _units(question, list(sources.values()))
+    units = units_of(question, list(sources.values()))
     targets, whole, given, asked = _open_targets(question, sources, own)
     names = [target.name for target in targets]
     parse_objective(question.objective, asked)  # here already, as it costs nothing
@@ -232,7 +235,7 @@ def open_question(question: Question, engine: Engine, own: bool = False) -> Open
     return Opened(question, data, recipe, asked)
 
 
-def _units(question: Question, sources: Sequence[Source]) -> Units:
+def units_of(question: Question, sources: Sequence[Source]) -> Units:
     """What a token is; a row of a table is one."""
     _check_alike(sources)
     rows = holds_rows(sources[0])
@@ -255,18 +258,21 @@ def _check_alike(sources: Sequence[Source]) -> None:
 
 
 def _fingerprints(question: Question, data: Data, files: list[Source]) -> dict[str, dict[str, str]]:
+    keep_memory()
     everything = [*files, *data.sources]
     prints = list(data.engine(lambda s: dict(s.fingerprint()), everything, label="fingerprinting"))
     named = [f"target {f.name}" for f in files] + [f"source {s.name}" for s in data.sources]
     content = dict(zip(named, prints))
     if question.tokenizer is not None:
         path = str(question.tokenizer)
-        content["tokenizer"] = {path: f"sha256:{sha256(Path(path))}"}
+        content["tokenizer"] = {path: _hash(path)}
     for table in question.tables:
-        content[f"runs {table}"] = {
-            str(part): f"sha256:{sha256(part)}" for part in table_files(table)
-        }
+        content[f"runs {table}"] = {str(part): _hash(part) for part in table_files(table)}
     return content
+
+
+def _hash(path: str | Path) -> str:
+    return f"sha256:{hashlib.sha256(content_of(path)).hexdigest()}"
 
 
 def _noted(source: Source, rejects: list[Reject], strict: bool) -> Iterator[Batch]:
@@ -324,7 +330,8 @@ def target_name(path: str) -> str:
 def _open_target(name: str, spec: Any, text: str | None, sources: Mapping[str, Source]) -> Source:
     if isinstance(spec, str):
         spec = str(Path(spec).expanduser()) if spec.startswith("~") else spec
-        if not any(c in spec for c in "*?[,") and not Path(spec).exists():
+        known = is_address(spec) or any(c in spec for c in "*?[,")
+        if not known and not Path(spec).exists():
             raise unknown("target (neither a file nor a source)", spec, sources)
     return room.open_source(name, spec, text)
 
@@ -359,4 +366,6 @@ def _finite(value: Any) -> Any:
     return "inf" if value == float("inf") else value
 
 
-__all__ = ["Opened", "Question", "Settings", "in_memory", "open_question", "target_name"]
+__all__ = [
+    "Opened", "Question", "Settings", "in_memory", "open_question", "target_name", "units_of",
+]  # fmt: skip

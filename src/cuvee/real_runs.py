@@ -12,7 +12,7 @@ from cuvee.contracts import Learner, Mixer, Proxy, Trainer
 from cuvee.core import Ask, CuveeError, Estimate, Outcome, Problem, Shares, Study, Trial, stream
 from cuvee.core.data import Engine, Survey
 from cuvee.core.threads import one_thread
-from cuvee.engine.local import Local, Progress, silent
+from cuvee.engine import Kept, Progress, silenced, silent
 from cuvee.fidelity import Disagreement, Lesson, Trained, apart, compared, lessons
 from cuvee.from_runs import BASELINES, JUDGE, choose, tried
 from cuvee.mix.surrogate_inputs import remembered
@@ -174,9 +174,9 @@ class Bench:
         def ask(trial: Trial) -> Outcome:
             return run(self.trainer, self.seed, trial)
 
-        engine, many = self.engine, len(trials) > 1
-        if isinstance(engine, Local):  # its own progress counts the runs of one round only
-            engine = replace(engine, progress=silent)
+        engine = silenced(self.engine)  # its own progress counts the runs of one round only
+        # A single run has all cores for itself, unless other processes wait for what comes of it.
+        many = len(trials) > 1 or isinstance(engine, Kept)
         outcomes = engine(ask, trials, label="runs trained") if many else map(ask, trials)
         for trial, outcome in zip(trials, outcomes):
             study = study.record((trial,), (outcome,))

@@ -1,6 +1,6 @@
 """What every answer says of itself, whether it came from text or from a table of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -102,3 +102,13 @@ def gain(problem: Problem, a: Estimate, b: Estimate) -> Estimate:
     """How much smaller the objective of b is than that of a, on paired draws."""
     score = problem.objective.score
     return difference(a.map(score, a.unit), b.map(score, b.unit))
+
+
+def pooled(losses: Sequence[Estimate]) -> Estimate:
+    """Draws of all seeds together: the spread is that of documents and of seeds."""
+    first = losses[0]
+    draws = np.concatenate([e.draws for e in losses])
+    spread = first.spread if len(draws) > 1 or first.spread == "exact" else "none"
+    if first.spread == "none" and len(draws) > 1:
+        spread = "seeds"
+    return Estimate(draws, first.unit, spread, np.mean([e.mean for e in losses], axis=0))

@@ -65,8 +65,8 @@ def explore(problem: Problem, trainer: Trainer, mixer: Any, seed: int, engine: E
     while trials := mixer.propose(study, rng=stream(seed, "propose", len(study.trials))):
         ask = partial(run, trainer, seed)
         # One trial after another, as an optimiser asks for them, is no work for many.
-        many = len(trials) > 1
-        outcomes = engine(ask, trials, label="mixtures tried") if many else map(ask, trials)
+        run_all = partial(engine, label="mixtures tried", light=True) if len(trials) > 1 else map
+        outcomes = run_all(ask, trials)
         study = study.record(trials, tuple(outcomes))
     return study
 

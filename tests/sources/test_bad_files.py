@@ -344,8 +344,8 @@ def test_requests_that_make_no_sense():
     for spec in (3, None, {"text": "a"}, b"a", lambda: 3, lambda: "text", []):
         with told("s: "):
             open_source("s", spec)
-    with told("is an address"):
-        open_source("s", "s3://bucket/a.parquet")
+    with told("fsspec knows no 'cellar'"):
+        open_source("s", "cellar://bucket/a.parquet")
 
 
 def test_sources_pass_through_under_the_new_name():

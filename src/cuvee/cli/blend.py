@@ -9,17 +9,19 @@ import numpy as np
 
 from cuvee import driver, export, real_runs, report
 from cuvee.answer import unread, with_format
-from cuvee.cli import runs
+from cuvee.cli import plan, runs
 from cuvee.cli.progress import progress
-from cuvee.cli.words import number
+from cuvee.cli.words import means, number
 from cuvee.cli.words import question as settings
 from cuvee.cli.words import runs as runs_asked
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
-from cuvee.core.files import write_whole
+from cuvee.core.apart import check_apart
+from cuvee.core.files import place, write_whole
 from cuvee.core.recipe import Recipe, to_json, versions
 from cuvee.core.tables import read_csv, to_csv
-from cuvee.engine.local import Local
+from cuvee.planning import check_start
 from cuvee.question import Opened, Question, in_memory, open_question
+from cuvee.workplace import at_work
 
 
 def blend(options: argparse.Namespace) -> None:
@@ -46,6 +48,9 @@ def blend(options: argparse.Namespace) -> None:
         fixed=named_numbers(options.fix, "--fix") if options.fix else None,
         **settings(options),
     )
+    if options.dry_run:
+        plan.show(options, question, "blend", format=options.format)
+        return
     answer_and_write(question, options, options.out, options.format, options.resume)
 
 
@@ -89,24 +94,38 @@ def answer_and_write(
     """Decide, print the answer, and write the dataset if a folder is given."""
     manifest = None
     options.keeps_runs = real_runs.keeps_runs(question.proxy)
-    with progress(options.quiet) as show:
-        opened = driver.opened_for(question, Local(options.workers, show))
+    asked = means(options)
+    resume = resume or asked.world > 1
+    folder = None if out is None else place(out)
+    if folder is not None:  # before anything is read
+        export.load(format)
+        if asked.rank and (folder / "manifest.json").exists():
+            return
+        if not asked.rank:
+            export.check_free(folder, resume=resume)
+        check_start(folder, question.tokens, format)
+    with progress(options.quiet) as show, at_work(asked, question, folder, show) as engine:
+        opened = driver.opened_for(question, engine)
         if like is not None:
             _same_content(opened, like)
-        if out is not None:
-            export.load(format)
+        if folder is not None and not asked.rank:
             recipe = with_format(opened.recipe, format)
-            export.claim(Path(out), recipe, resume=resume)
+            export.claim(folder, recipe, resume=resume)
+            if asked.world > 1:  # whoever gets to writing first is not taken for a stranger
+                recipe.save(folder / "recipe.json")
         answer = driver.decide(opened)
         if out is not None:
             manifest = answer.write(out, format=format, resume=resume)
+    if asked.rank:
+        return  # rank 0 says it for all
     if options.json:
         sys.stdout.buffer.write(to_json(answer.to_dict()))
     elif not options.quiet:
         report.print_answer(answer.to_dict())
     if out is not None and manifest is not None and not options.quiet and not options.json:
-        files, tokens, page = len(manifest["shards"]), manifest["tokens"], Path(out, "report.html")
-        print(f"Wrote {tokens:,} tokens in {files} file(s) to {out}; look at {page}")
+        did, files = ("Indexed", "index") if "index" in manifest else ("Wrote", "shards")
+        count, tokens, page = len(manifest[files]), manifest["tokens"], Path(out, "report.html")
+        print(f"{did} {tokens:,} tokens in {count} file(s) to {out}; look at {page}")
 
 
 def trial(options: argparse.Namespace) -> None:
@@ -120,12 +139,21 @@ def trial(options: argparse.Namespace) -> None:
     else:
         table = read_csv(path, "a header share/<source>,... and mixtures")
         rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
+    if options.dry_run:
+        plan.show(options, question, "trial", trials=len(rows))
+        return
     if options.out and path.exists() and Path(options.out).resolve() == path.resolve():
         raise CuveeError(f"--out {options.out} is the file of the mixtures: choose another.")
+    if options.out:
+        check_apart(Path(options.out), question.sources, question.target, file=True)
     options.keeps_runs = real_runs.keeps_runs(question.proxy)
-    with progress(options.quiet) as show:
-        opened = open_question(question, Local(options.workers, show))
+    asked = means(options)
+    folder = _beside(options.out) if options.out and asked.world > 1 else None
+    with progress(options.quiet) as show, at_work(asked, question, folder, show) as engine:
+        opened = open_question(question, engine)
         tried = driver.try_mixtures(opened, rows)
+    if asked.rank:
+        return
     targets, losses = tried.targets, tried.losses
     for line in [] if options.quiet else unread(opened.data, tried.survey):
         print(f"cuvee: {line}", file=sys.stderr)
@@ -134,11 +162,17 @@ def trial(options: argparse.Namespace) -> None:
         sys.stdout.buffer.write(to_json({"unit": losses.unit, "mixtures": filled}))
     text = to_csv(filled)
     if options.out:
-        write_whole(Path(options.out), lambda p: p.write_text(text, encoding="utf-8", newline=""))
+        write_whole(options.out, lambda p: p.write_text(text, encoding="utf-8", newline=""))
         if not options.quiet:
             print(f"Wrote {len(filled)} mixture(s) to {options.out}", file=sys.stderr)
     elif not options.json:
         sys.stdout.write(text)
+
+
+def _beside(out: str) -> Path:
+    """Folder in which processes share the work on a file."""
+    path = place(out)
+    return path.with_name(f".{path.name}.shared")
 
 
 def _shares(

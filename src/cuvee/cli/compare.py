@@ -2,43 +2,53 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from cuvee import report
+from cuvee import driver, report
+from cuvee.cli import plan
 from cuvee.cli.progress import progress
-from cuvee.cli.words import number, question
+from cuvee.cli.words import means, number, question
 from cuvee.comparison import compare as run
 from cuvee.core import CuveeError, named_numbers
-from cuvee.core.files import explained
+from cuvee.core.apart import check_apart
+from cuvee.core.files import explained, place
 from cuvee.core.recipe import to_json
+from cuvee.workplace import at_work
 
 
 def compare(options: argparse.Namespace) -> None:
     """Every method on the same question."""
-    folder = Path(options.out) if options.out else None
+    folder = place(options.out) if options.out else None
     if folder is not None and folder.exists() and not folder.is_dir():
         raise CuveeError(f"--out {folder} is a file: give a folder.")
-    settings = question(options)
+    settings = question(options) | {
+        "objective": options.objective,
+        "max_epochs": number(options.max_epochs, "--max-epochs"),
+        "min_share": number(options.min_share, "--min-share"),
+        "fixed": named_numbers(options.fix, "--fix") if options.fix else None,
+    }
+    asked, how = driver.ask(**settings), means(options)
+    if options.dry_run:
+        plan.show(options, asked, "compare", trials=plan.trials_of(options, asked))
+        return
     if folder is not None:  # found out before the waiting, not after it
+        check_apart(folder, settings["sources"], settings["target"])
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
-    with progress(options.quiet) as show:
+    with progress(options.quiet) as show, at_work(how, asked, folder, show) as engine:
         found = run(
             settings.pop("sources"),
             methods=options.methods,
             seeds=options.seeds,
             spend=options.spend,
-            workers=options.workers,
+            engine=engine,
             progress=show,
-            objective=options.objective,
-            max_epochs=number(options.max_epochs, "--max-epochs"),
-            min_share=number(options.min_share, "--min-share"),
-            fixed=named_numbers(options.fix, "--fix") if options.fix else None,
             **settings,
         )
+        if folder is not None and how.rank == 0:
+            found.save(folder)
+    if how.rank:
+        return  # rank 0 says it for all
     said = found.to_dict()
-    if folder is not None:
-        found.save(folder)
     if options.json:
         sys.stdout.buffer.write(to_json(said))
     elif not options.quiet:

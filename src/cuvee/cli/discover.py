@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cuvee.core.apart import check_apart
 from cuvee.core.recipe import to_json
 from cuvee.sources import open_source
 from cuvee.sources.discover import Domains, Size
@@ -14,6 +15,8 @@ from cuvee.sources.discover import discover as find
 
 def discover(options: argparse.Namespace) -> None:
     """Find the domains, write them if a folder is given, print what they are."""
+    if options.out is not None:
+        check_apart(Path(options.out), {"text": options.path})
     source = open_source("text", options.path, options.text_column)
     found = find(source, options.domains, clusters=options.clusters, seed=options.seed)
     if options.out is None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from cuvee.cli.progress import progress
-from cuvee.cli.words import named_paths, text_columns
+from cuvee.cli.words import means, named_paths, text_columns
 from cuvee.core.recipe import to_json
 from cuvee.inference import Inferred
 from cuvee.inference import infer as find
@@ -21,8 +21,7 @@ def infer(options: argparse.Namespace) -> None:
         found = find(
             options.tokenizer,
             named_paths(options.sources, "source"),
-            workers=options.workers,
-            progress=show,
+            engine=means(options).start(show),
             seed=options.seed,
             text=text_columns(options.text_column),
             settings=MergeInference(merges=options.merges),

@@ -5,102 +5,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from cuvee import __version__
-
-BLEND = """\
-Find the best blend of several sources for a target and a budget, and write it.
-
-  cuvee blend 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
-      --target val.jsonl --budget 10M --out mixed/
-  cuvee blend 'web=web/*.parquet' code=code/ --target val.jsonl --budget 1M \\
-      --proxy transformer --runs 16
-  cuvee blend --runs runs.csv --target pile_cc
-
-The second form trains 16 small models, each where counts and the runs before say that it teaches
-most. The third needs no text: it learns from training runs that you already have.
-A source is NAME=PATH: parquet, jsonl (.gz, .zst), arrow/feather, csv/tsv, plain text,
-a folder of such files, or a Hugging Face dataset saved to disk. Quote globs.
-"""
-TRIAL = """\
-Predict the losses of mixtures that you give, without training or by one small run of each.
-
-  cuvee trial 'web=web/*.parquet' code=code/ --target val.jsonl --budget 10M \\
-      --shares mixtures.csv --out losses.csv
-  cuvee trial 'web=web/*.parquet' code=code/ --shares web=0.3,code=0.7 --budget 10M
-
-mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
-with loss/<target> and its spread sd/<target>. With --proxy transformer each mixture is trained on.
-"""
-COMPARE = """\
-Run every method on your data, and judge each on documents that none has seen.
-
-  cuvee compare 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
-      --target val.jsonl --budget 10M --methods all --seeds 5 --out compared/
-
-Half of each target's documents are for choosing, half for judging. Every method may spend the
-same proxy tokens on its trials.
-"""
-SCORE = """\
-How well does each method forecast runs that it has not seen?
-
-  cuvee score --runs train.csv --test test.csv --methods surrogate,regmix,mixing_law
-
-Every method is fitted to the first table and judged on the second: rank correlation, error,
-regret of the mixture that it would choose, coverage of its intervals, seconds.
-The baselines uniform, natural and own_share are always there.
-"""
-PREDICT = """\
-What would training give at another budget or size? A law fitted to your runs, and how sure it is.
-
-  cuvee predict runs.csv --at params=7e9,tokens=140e9
-  cuvee predict runs.csv --method chinchilla --target pile --budget-flops 1e24 --chart law.html
-  cuvee predict runs.csv --methods all
-  cuvee predict ours.csv --against theirs.csv --at params=7e9,tokens=140e9
-
-runs.csv has columns params, tokens and loss/<target>; every other column of numbers is an axis
-that a law may use. The third form compares laws on the largest runs, which they did not see; the
-fourth compares two procedures by their laws.
-"""
-RUNS = """\
-What a table of runs holds; written in another form if asked.
-
-  cuvee runs ratios.csv,metrics.csv --out runs.csv
-  cuvee runs runs.csv --to olmix --out swarm/
-"""
-INFER = """\
-What was a tokenizer trained on? Shares of candidate sources, from its list of merges.
-
-  cuvee infer tokenizer.json de='german/*.parquet' en='english/*.parquet' code=code/
-
-Give samples of every source that may have been in its training text.
-"""
-DISCOVER = """\
-Find domains in text that has no labels, to be mixed as sources.
-
-  cuvee discover 'crawl/*.parquet' --domains 20 --out domains/
-
-Documents are embedded and clustered; each domain is described by its most telling words and, with
---out, written to a Parquet file. The command that mixes them is printed.
-"""
-RERUN = """\
-Do again what a recipe says: the same input gives the same bytes.
-
-  cuvee rerun mixed/recipe.json --out again/
-
-Paths in the recipe are as they were typed: run this from the same folder.
-"""
-DEMO = """\
-The main job on text that every Python installation carries.
-
-Sources are code, docstrings, comments, names of characters and the language reference, which is
-the target and far too small to train on alone.
-"""
-METHODS = """\
-List the methods of every room, or of one.
-"""
-EVIDENCE = """\
-Run a method's own central claim at small scale, and record what came out.
-Needs a checkout of the repository, which has the folder evidence/.
-"""
+from cuvee.cli import texts
 
 
 class Parser(argparse.ArgumentParser):
@@ -118,28 +23,29 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cuvee {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _blend(_command(commands, "blend", BLEND, "blend:blend"))
-    _trial(_command(commands, "trial", TRIAL, "blend:trial"))
-    _compare(_command(commands, "compare", COMPARE, "compare:compare"))
-    _score(_command(commands, "score", SCORE, "runs:score_methods"))
-    _predict(_command(commands, "predict", PREDICT, "predict:predict"))
-    _convert(_command(commands, "runs", RUNS, "runs:convert"))
-    _infer(_command(commands, "infer", INFER, "infer:infer"))
-    _discover(_command(commands, "discover", DISCOVER, "discover:discover"))
-    rerun = _command(commands, "rerun", RERUN, "blend:rerun")
+    _blend(_command(commands, "blend", texts.BLEND, "blend:blend"))
+    _trial(_command(commands, "trial", texts.TRIAL, "blend:trial"))
+    _compare(_command(commands, "compare", texts.COMPARE, "compare:compare"))
+    _score(_command(commands, "score", texts.SCORE, "runs:score_methods"))
+    _predict(_command(commands, "predict", texts.PREDICT, "predict:predict"))
+    _convert(_command(commands, "runs", texts.RUNS, "runs:convert"))
+    _infer(_command(commands, "infer", texts.INFER, "infer:infer"))
+    _discover(_command(commands, "discover", texts.DISCOVER, "discover:discover"))
+    rerun = _command(commands, "rerun", texts.RERUN, "blend:rerun")
     rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
     rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")
     rerun.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     _common(rerun)
-    demo = _command(commands, "demo", DEMO, "demo:demo")
+    _ranks(rerun)
+    demo = _command(commands, "demo", texts.DEMO, "demo:demo")
     demo.add_argument("--out", default="demo", metavar="DIR", help="default: demo")
     demo.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     demo.add_argument("--budget", default="2M", metavar="N", help="tokens; default: 2M")
     _common(demo)
-    methods = _command(commands, "methods", METHODS, "methods:methods")
+    methods = _command(commands, "methods", texts.METHODS, "methods:methods")
     methods.add_argument("room", nargs="?", help="sources, proxies, mix, predict, export or engine")
     methods.add_argument("--json", action="store_true", help="print JSON")
-    evidence = _command(commands, "evidence", EVIDENCE, "methods:evidence")
+    evidence = _command(commands, "evidence", texts.EVIDENCE, "methods:evidence")
     evidence.add_argument("which", nargs="?", metavar="ROOM[/METHOD]", help="default: all")
     evidence.add_argument("--out", metavar="FILE", help="default: evidence/results.json")
     return parser
@@ -215,7 +121,33 @@ def _tables(parser: argparse.ArgumentParser) -> None:
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--quiet", action="store_true", help="no tables, no progress, no notes")
+    _means(parser)
+
+
+def _means(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="default: all cores")
+    parser.add_argument(
+        "--engine", default="local", metavar="E", help="local, or ray: a cluster (default: local)"
+    )
+    parser.add_argument(
+        "--address", default="", metavar="A",
+        help="of the Ray cluster: auto, or HOST:PORT (default: start one on this machine)",
+    )  # fmt: skip
+
+
+def _dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="look at some of the sources, say what this would read, need and take, and stop",
+    )  # fmt: skip
+
+
+def _ranks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rank", type=int, default=0, metavar="R",
+        help="number of this process, from 0, of --world that share --out and the work",
+    )  # fmt: skip
+    parser.add_argument("--world", type=int, default=1, metavar="W", help="default: 1")
 
 
 def _blend(parser: argparse.ArgumentParser) -> None:
@@ -244,7 +176,9 @@ def _blend(parser: argparse.ArgumentParser) -> None:
         "--format", default="parquet", metavar="F", help="parquet or jsonl.zst (default: parquet)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
+    _dry_run(parser)
     _common(parser)
+    _ranks(parser)
 
 
 def _limits(parser: argparse.ArgumentParser, epochs: str | None = None) -> None:
@@ -277,7 +211,9 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _limits(parser, epochs="4")
     parser.add_argument("--out", metavar="DIR", help="write comparison.json and comparison.html")
+    _dry_run(parser)
     _common(parser)
+    _ranks(parser)
 
 
 def _trial(parser: argparse.ArgumentParser) -> None:
@@ -286,7 +222,9 @@ def _trial(parser: argparse.ArgumentParser) -> None:
         "--shares", required=True, metavar="FILE|A=.3,B=.7", help="mixtures to predict"
     )
     parser.add_argument("--out", metavar="FILE", help="CSV to write (default: print it)")
+    _dry_run(parser)
     _common(parser)
+    _ranks(parser)
 
 
 def _score(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 
 from cuvee import driver, from_runs, report
 from cuvee.cli.progress import progress
-from cuvee.cli.words import amounts, named_paths, number, text_columns
+from cuvee.cli.words import amounts, means, named_paths, number, text_columns
 from cuvee.core import CuveeError, format_tokens, named_numbers
 from cuvee.core.recipe import to_json
 from cuvee.core.run_files import read_runs, write_runs
 from cuvee.core.runs import Runs
-from cuvee.engine.local import Local, Progress
+from cuvee.engine import Progress
 from cuvee.question import Question, open_question
 from cuvee.scoring import Prior, score
 
@@ -117,7 +117,7 @@ def _prior(options: argparse.Namespace, runs: Runs, show: Progress) -> Prior:
         seed=options.seed,
         target_tokens=options.target_tokens,
     )
-    trainer, _ = driver.prepare(open_question(asked, Local(options.workers, show)))
+    trainer, _ = driver.prepare(open_question(asked, means(options).start(show)))
     return driver.as_prior(trainer, runs.sources, runs.targets, options.seed)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cuvee.core import CuveeError, named_numbers, parse_tokens
 from cuvee.question import target_name
+from cuvee.workplace import Means
 
 
 def question(options: argparse.Namespace) -> dict[str, Any]:
@@ -22,6 +23,12 @@ def question(options: argparse.Namespace) -> dict[str, Any]:
         "strict": options.strict,
         "target_tokens": options.target_tokens,
     }
+
+
+def means(options: argparse.Namespace) -> Means:
+    """What there is to work with."""
+    rank, world = getattr(options, "rank", 0), getattr(options, "world", 1)
+    return Means(options.engine, options.workers, options.address, rank, world)
 
 
 def text_columns(option: str | None) -> str | dict[str, str] | None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_BYTES = 8
-BATCH_BYTES = 1 << 18
+BATCH_BYTES = 1 << 20
 
 _PUNCTUATION, _LETTER, _DIGIT, _WHITESPACE = range(4)
 _SPACE = 0x20
@@ -72,7 +72,8 @@ def cut(
         punctuation: Whether a run of punctuation is one unit, or one unit per byte.
 
     Temporaries take about 20 bytes per byte of text; pass batches of about
-    0.25 MB (see `batches`) to keep them in cache. A longer document is worked
+    1 MB (see `batches`): larger ones leave the cache, and of smaller ones
+    several threads spend their time on handing over. A longer document is worked
     on in pieces of that size, and only its result grows with it.
     """
     if max_bytes < 1:

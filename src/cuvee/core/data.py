@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int, UInt
 
 from cuvee.core.errors import CuveeError
+from cuvee.core.threads import keep_memory
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,11 +133,22 @@ class Engine(Protocol):
     """Where jobs run."""
 
     def __call__(
-        self, job: Callable[[Item], Result], items: Sequence[Item], *, label: str, holds: int = 0
+        self,
+        job: Callable[[Item], Result],
+        items: Sequence[Item],
+        *,
+        label: str,
+        holds: int = 0,
+        light: bool = False,
     ) -> Iterator[Result]:
         """Results of `job(item)` in the order of the items, whatever the number of workers.
 
-        `holds` is about how many bytes one job keeps in memory.
+        Args:
+            job: The work.
+            items: What it is done on.
+            label: Of this stage, for whoever watches.
+            holds: About how many bytes one job keeps in memory.
+            light: Each job takes milliseconds and reads no data: not worth sending elsewhere.
         """
         ...
 
@@ -220,6 +232,7 @@ class Data:
     def _visit(
         self, start: Callable[[], Tally] | None, job: tuple[int, Piece]
     ) -> tuple[np.ndarray, list[Reject], int, int, Any]:
+        keep_memory()
         i, piece = job
         sizes: list[np.ndarray] = [np.zeros(0, np.uint32)]
         bad: list[Reject] = []

@@ -5,7 +5,20 @@ from difflib import get_close_matches
 
 
 class CuveeError(ValueError):
-    """Bad input or a request that cannot be met; the message is one line for the user."""
+    """Bad input or a request that cannot be met; the message is one line for the user.
+
+    Names of files and columns stand in it: what could break the line, or steer a terminal, is
+    escaped.
+    """
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(_printable(p) if isinstance(p, str) else p for p in parts))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> CuveeError:

@@ -4,11 +4,62 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cuvee.core.errors import CuveeError
+from cuvee.core.leftovers import at_work
+from cuvee.core.methods import missing
+
+STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
+"""Remote places that show a file only once it is there as a whole: those that may be written to."""
+
+
+def place(name: str | Path) -> Path:
+    """A path on this machine, or in a store if it is an address such as `s3://bucket/mixed`.
+
+    Raises:
+        CuveeError: A place where files could be seen half-written, or its library is missing.
+    """
+    scheme, remote, _ = str(name).partition("://")
+    if isinstance(name, Path) or hasattr(name, "fs"):
+        return name
+    if not remote:
+        return Path(name)
+    if scheme not in STORES:
+        raise CuveeError(
+            f"{name}: cuvee writes to this machine and to {', '.join(STORES)}; copy the folder "
+            "to other places when it is finished."
+        )
+    try:
+        from upath import UPath
+
+        return UPath(name, use_listings_cache=False)  # type: ignore[return-value]
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    except ImportError as error:  # fsspec names the library of this store
+        raise CuveeError(f"{name}: {error}.") from error
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a path lies in a store."""
+    return hasattr(path, "fs")
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder; in a store, one that holds nothing is not there."""
+    return list(folder.iterdir()) if not is_remote(folder) or folder.is_dir() else []
+
+
+def remove_tree(path: Path) -> None:
+    """A folder and all that is in it; none is no error."""
+    if not is_remote(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.fs.rm(path.path, recursive=True)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -16,35 +67,50 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """A temporary path that becomes `path` on success, and vanishes on failure.
 
     The content is forced to disk before the rename, the rename before returning: a file under
-    its final name is complete, whenever the process or the machine stops.
+    its final name is complete, whenever the process or the machine stops. In a store the file is
+    made on this machine, and sent as a whole.
 
     Args:
         path: Of the file.
         shared: Whether others may write the same file at the same time, as in a cache: each has a
-            temporary path of its own, and the last to finish stays. Without it, what a killed
-            process left is written over by the next.
+            temporary path of its own, and the last to finish stays; what a killed process left
+            is known to `sweep`. Without it, that is written over by the next.
 
     Raises:
         CuveeError: No space, no permission or another failure of the file system; or something
             other than a file, such as a device, lies there and would be lost.
     """
+    if is_remote(path):
+        with _sent(path) as temporary:
+            yield temporary
+        return
     if path.exists() and not path.is_file():
         raise CuveeError(f"cannot write {path}: it is no plain file, choose another name.")
     own = f".{os.getpid()}-{secrets.token_hex(4)}" if shared else ""
     temporary = path.with_name(f".{path.name}{own}.tmp")
     with explained(path):
         try:
-            yield temporary
-            _sync(temporary)
-            temporary.replace(path)
+            with at_work(temporary) if shared else nullcontext():
+                yield temporary
+                _sync(temporary)
+                temporary.replace(path)
             _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+@contextmanager
+def _sent(path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cuvee-") as folder:
+        temporary = Path(folder, path.name)
+        with explained(path):
+            yield temporary
+            path.fs.put_file(str(temporary), path.path)  # type: ignore[attr-defined]
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """Write a file through `write(temporary_path)`, whole or not at all."""
-    with whole_file(path) as temporary:
+    with whole_file(place(path)) as temporary:
         write(temporary)
 
 

@@ -11,7 +11,7 @@ from cuvee.core.errors import CuveeError, unknown
 
 EXTRAS = {
     "tokenizers": "tokenizers", "torch": "torch", "ray": "ray", "lightgbm": "lightgbm",
-    "sklearn": "sklearn",
+    "sklearn": "sklearn", "fsspec": "remote", "upath": "remote", "s3fs": "s3",
 }  # fmt: skip
 """Import name of an optional library -> the extra that installs it."""
 

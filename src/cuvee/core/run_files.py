@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from cuvee.core import remote
 from cuvee.core.errors import CuveeError, unknown
 from cuvee.core.files import explained, write_whole
 from cuvee.core.mixture import check_shares
 from cuvee.core.points import Points
 from cuvee.core.problem import check_names
+from cuvee.core.remote import is_address
 from cuvee.core.runs import Runs, joined
 from cuvee.core.tables import read_csv, to_csv
 
@@ -56,13 +58,15 @@ def as_runs(runs: Runs | str | Path | Sequence[str | Path]) -> Runs:
     return read_runs(*([runs] if isinstance(runs, str | Path) else runs))
 
 
-def table_files(path: str | Path) -> list[Path]:
+def table_files(path: str | Path) -> Sequence[str | Path]:
     """The one or two files behind what a user writes for a table.
 
     Raises:
         CuveeError: A file is missing, or they are more than two.
     """
     whole = Path(path)
+    if is_address(str(path)):
+        return _remote_files(str(path))
     if whole.is_dir():
         found = [pair for pair in PAIRS if all((whole / name).exists() for name in pair)]
         if not found:
@@ -78,6 +82,18 @@ def table_files(path: str | Path) -> list[Path]:
     for file in files:
         if not file.is_file():
             raise CuveeError(f"cannot read {file}: no such file.")
+    return files
+
+
+def _remote_files(path: str) -> list[str]:
+    files = [part.strip() for part in path.split(",")]
+    if len(files) == 1 and remote.about(path, fresh=True).folder:
+        every = [[f"{path.rstrip('/')}/{name}" for name in pair] for pair in PAIRS]
+        files = next((pair for pair in every if all(map(remote.look, pair))), [])
+    if not 0 < len(files) <= 2:
+        raise CuveeError(f"expected one table or two files A,B, got {path!r}.")
+    for file in files:
+        remote.about(file, fresh=True)
     return files
 
 
@@ -152,12 +168,12 @@ def rows_of(
 ) -> Rows:
     """Rows of a CSV or Parquet file by column."""
     if not path.endswith(".parquet"):
-        return read_csv(Path(path), expected)
+        return read_csv(path, expected)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(path).to_pylist()
+        rows = pq.read_table(pa.BufferReader(remote.content(path))).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise CuveeError(f"cannot read {path}: {str(error).splitlines()[0]}.") from error
     if not rows:

@@ -210,4 +210,4 @@ class Study:
             columns[f"loss/{name}"] = self.losses[:, i]
             columns[f"sd/{name}"] = spread[:, i]
         table = pa.table(columns)
-        write_whole(Path(path), lambda temporary: pq.write_table(table, temporary))
+        write_whole(path, lambda temporary: pq.write_table(table, temporary))

@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from cuvee.core.errors import CuveeError
+from cuvee.core.remote import content
 
 
-def read_csv(path: Path, expected: str) -> list[dict[str, Any]]:
+def read_csv(path: str | Path, expected: str) -> list[dict[str, Any]]:
     """Rows of a CSV file by column.
 
     Args:
-        path: The file, in UTF-8.
+        path: The file, in UTF-8, or its address.
         expected: What it should hold, for the message.
 
     Raises:
         CuveeError: It cannot be read, has no rows, or a row is too short or too long.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            header, rows = list(reader.fieldnames or ()), list(reader)
+        reader = csv.DictReader(io.StringIO(content(path).decode("utf-8-sig"), newline=""))
+        header, rows = list(reader.fieldnames or ()), list(reader)
     except OSError as error:
         raise CuveeError(f"cannot read {path}: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -11,6 +11,7 @@ from cuvee.core.cutting import MAX_BYTES, batches, cut, text_buffers
 from cuvee.core.data import Cut
 from cuvee.core.errors import CuveeError
 from cuvee.core.methods import missing
+from cuvee.core.remote import content, is_address
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +31,7 @@ class Words:
     name: str = "words"
 
     def cut(self, text: "pa.LargeStringArray") -> Iterator[Cut]:
-        """Units of the documents, a quarter of a megabyte at a time: what caches hold."""
+        """Units of the documents, a megabyte at a time: what caches hold."""
         data, offsets = text_buffers(text)
         for run in batches(offsets):
             yield cut(data, run, max_bytes=self.max_bytes)
@@ -65,10 +66,12 @@ class Tokenizer:
             from tokenizers import Tokenizer as Loaded
         except ModuleNotFoundError as error:
             raise missing(error) from error
-        if not Path(self.path).is_file():
+        if not is_address(str(self.path)) and not Path(self.path).is_file():
             raise CuveeError(f"no such tokenizer: {self.path!r}, expected a tokenizer.json.")
         try:
-            loaded = Loaded.from_file(str(self.path))
+            loaded = Loaded.from_str(content(self.path).decode())
+        except CuveeError:
+            raise
         except Exception as error:  # the library raises plain Exception
             raise CuveeError(f"{self.path} is not a tokenizer.json: {error}.") from error
         loaded.no_truncation()

@@ -2,13 +2,29 @@
 
 from cuvee.contracts import Format
 from cuvee.core.methods import make as _make
-from cuvee.export.folder import check_unchanged, claim, finish, locked, quarantine, read_manifest
+from cuvee.export.folder import (
+    Changed,
+    check_free,
+    check_unchanged,
+    claim,
+    discard,
+    finish,
+    locked,
+    quarantine,
+    read_manifest,
+)
+from cuvee.export.index import Index
 from cuvee.export.write import write_dataset
 
 __all__ = [
+    "INDEX",
     "METHODS",
+    "Changed",
+    "Index",
+    "check_free",
     "check_unchanged",
     "claim",
+    "discard",
     "finish",
     "load",
     "locked",
@@ -22,7 +38,10 @@ METHODS = {
     "jsonl.zst": "cuvee.export.jsonl:JsonlZst",
 }
 
+INDEX = {"index": "cuvee.export.index:Index"}
+"""What may be asked for instead of shards."""
+
 
 def load(name: str, **settings: object) -> Format:
-    """A format by name, or by `"module:Class"`."""
-    return _make(METHODS, name, "export", **settings)
+    """A format by name, or by `"module:Class"`; `"index"` for no shards, but an index of them."""
+    return _make({**METHODS, **INDEX}, name, "export", **settings)

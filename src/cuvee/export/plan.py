@@ -34,6 +34,16 @@ class Draw:
     cut: Bool[np.ndarray, "taken"]
     place: Float[np.ndarray, "taken"]
 
+    def part(self, of: slice | np.ndarray) -> "Draw":
+        """Some of the documents: a slice, or a mask."""
+        return Draw(
+            self.asked, self.row[of], self.epoch[of], self.take[of], self.cut[of], self.place[of]
+        )
+
+    def between(self, first: int, stop: int) -> "Draw":
+        """Those of a stretch of the source."""
+        return self.part(slice(*np.searchsorted(self.row, [first, stop])))
+
 
 def whole_tokens(shares: Sequence[float] | np.ndarray, tokens: int) -> Int[np.ndarray, "sources"]:
     """Tokens of each source: shares of the budget, rounded so that they sum to it."""

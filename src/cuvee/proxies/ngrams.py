@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +44,7 @@ Pattern = tuple[int, ...]
 
 # Units worked on at once: twice those of a usual batch, so that only a long
 # document is taken in several blocks and temporaries stay in cache.
-BLOCK_UNITS = 1 << 17
+BLOCK_UNITS = 1 << 19
 
 _HALF = np.uint64(32)
 
@@ -91,8 +92,9 @@ class Counter:
         index, hashes = self._index, cut.ids
         edges = {p: _edges(cut.offsets, p[0]) for p in index.tables if p}
         tails = {p: np.full(p[0], START, dtype=np.int32) for p in edges}
-        document = _documents(cut.offsets)
-        pairs: dict[Pattern, list[NDArray[np.int64]]] = {p: [] for p in index.tables}
+        document, low = _documents(cut.offsets), cut.offsets.size.bit_length()
+        kinds = {p: _narrowest(len(table).bit_length() + low) for p, table in index.tables.items()}
+        pairs: dict[Pattern, list[NDArray[Any]]] = {p: [] for p in index.tables}
         for begin in range(0, hashes.size, BLOCK_UNITS):
             block = hashes[begin : begin + BLOCK_UNITS]
             ids: dict[Pattern, NDArray[np.int32]] = {}
@@ -114,10 +116,12 @@ class Counter:
                     ids[pattern] = table.find(block)
                     known = np.flatnonzero(ids[pattern] != UNKNOWN)
                     found = ids[pattern].take(known)
-                where = document[begin : begin + BLOCK_UNITS].take(known)
-                pairs[pattern].append((found.astype(np.int64) << 32) | where)
+                pair, where = found.astype(kinds[pattern]), document[begin : begin + BLOCK_UNITS]
+                pair <<= low
+                pair |= where.take(known).astype(pair.dtype, copy=False)
+                pairs[pattern].append(pair)
         for pattern, found in pairs.items():
-            which, events, documents = _runs(found)
+            which, events, documents = _runs(found, low)
             self._events[pattern][which] += events
             self._documents[pattern][which] += documents
         self.n_units += hashes.size
@@ -143,9 +147,9 @@ class Counter:
         """What was counted, without the many n-grams that did not occur."""
         patterns = self._index.patterns
         return Counted(
-            {p: csr_array(self.events(p)[None]) for p in patterns},
-            {p: csr_array(self.documents(p)[None]) for p in patterns},
-            {p: csr_array(self.contexts(p)[None]) for p in patterns},
+            {p: _row(self.events(p)) for p in patterns},
+            {p: _row(self.documents(p)) for p in patterns},
+            {p: _row(self.contexts(p)) for p in patterns},
         )
 
     def _add_edges(self, pattern: Pattern, n_start: int, last: NDArray[np.int32]) -> None:
@@ -155,7 +159,7 @@ class Counter:
         after them to be the context of; as many units at the start of documents,
         `n_start`, have a context that is no event.
         """
-        which, count, _ = _runs([last.astype(np.int64) << 32])
+        which, count, _ = _runs([last], 0)
         self._last[pattern][which] += count
         self._n_start[pattern] += n_start
 
@@ -198,6 +202,12 @@ class Index:
         if not pattern:
             return np.full(len(self.tables[()]), START, dtype=np.int32)
         return (self.tables[pattern].keys >> _HALF).astype(np.int32)
+
+
+def _row(counts: NDArray[np.int64]) -> csr_array:
+    """Sparse, of shape (1, ids); scipy's own way from a dense row takes four times as long."""
+    ids = np.flatnonzero(counts).astype(np.int32)
+    return csr_array((counts.take(ids), ids, np.array([0, ids.size], np.int32)), (1, counts.size))
 
 
 def parent(pattern: Pattern) -> Pattern:
@@ -249,30 +259,39 @@ def _shift(
     return shifted, tail
 
 
-def _documents(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+def _documents(offsets: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Which document each unit belongs to."""
     starts, many = np.unique(offsets[1:-1], return_counts=True)
-    steps = np.zeros(int(offsets[-1]) + 1, np.int64)
+    steps = np.zeros(int(offsets[-1]) + 1, np.uint32)
     steps[starts] = many  # several, where documents without units stand before
-    return np.cumsum(steps)[:-1]
+    return np.cumsum(steps, dtype=np.uint32)[:-1]
+
+
+def _narrowest(bits: int) -> type[np.unsignedinteger]:
+    """Numbers of so many bits; half as wide are sorted in half the time."""
+    return np.uint32 if bits <= 32 else np.uint64
 
 
 def _runs(
-    pairs: list[NDArray[np.int64]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    pairs: list[NDArray[Any]], low: int
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Distinct ids, how often each occurs, and in how many documents.
 
-    A pair has an id in its high half and a document in its low one. Sorting is vectorised: 3 ns a
-    pair.
+    A pair has a document in its `low` bits and an id above. Sorting is vectorised: 3 ns a pair.
     """
-    joined = np.sort(np.concatenate([np.zeros(0, np.int64), *pairs]))
-    ids = joined >> 32
-    last, new = np.ones(joined.size, dtype=bool), np.ones(joined.size, dtype=bool)
-    np.not_equal(ids[1:], ids[:-1], out=last[:-1])
-    np.not_equal(joined[1:], joined[:-1], out=new[1:])
-    ends = np.flatnonzero(last)
-    documents = np.cumsum(new).take(ends)
-    return ids.take(ends), np.diff(ends, prepend=-1), np.diff(documents, prepend=0)
+    joined = np.sort(np.concatenate(pairs)) if pairs else np.zeros(0, np.uint32)
+    pair_ends = _run_ends(joined)
+    ids = joined.take(pair_ends) >> low
+    id_ends = _run_ends(ids)
+    ends = pair_ends.take(id_ends)
+    return ids.take(id_ends), np.diff(ends, prepend=-1), np.diff(id_ends, prepend=-1)
+
+
+def _run_ends(values: NDArray[Any]) -> NDArray[np.int64]:
+    """The last position of each run of equal values."""
+    last = np.ones(values.size, dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=last[:-1])
+    return np.flatnonzero(last)
 
 
 def _pair(context: NDArray[np.int32], unit: NDArray[np.int32]) -> NDArray[np.uint64]:

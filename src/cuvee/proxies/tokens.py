@@ -18,6 +18,7 @@ from cuvee.core.data import Cut, Data, Piece, Source, Survey
 from cuvee.core.files import explained, whole_file
 from cuvee.core.methods import missing
 from cuvee.core.order import shuffled
+from cuvee.core.remote import content
 from cuvee.core.units import Tokenizer
 
 SAMPLE = 8_000_000
@@ -106,7 +107,8 @@ def vocabulary_file(data: Data, survey: Survey, size: int, path: Path) -> None:
     texts = (text for s, many in held for text in _sample(s, each if many > each else None))
     model.train_from_iterator(texts, trainer)
     with whole_file(path, shared=True) as temporary:
-        model.save(str(temporary))
+        # Not model.save: what goes wrong on the disk would come as a bare Exception.
+        temporary.write_text(model.to_str(pretty=True), encoding="utf-8")
 
 
 def _sample(source: Source, size: int | None) -> Iterator[str]:
@@ -122,13 +124,13 @@ def _sample(source: Source, size: int | None) -> Iterator[str]:
                 break
 
 
-def vocabulary_of(path: Path) -> int:
+def vocabulary_of(path: str | Path) -> int:
     """One more than the largest number of a token of a `tokenizer.json`."""
     try:
         from tokenizers import Tokenizer as Model
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    return 1 + max(Model.from_file(str(path)).get_vocab().values())
+    return 1 + max(Model.from_str(content(path).decode()).get_vocab().values())
 
 
 def write_streams(

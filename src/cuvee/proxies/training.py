@@ -74,7 +74,12 @@ class State:
         }
         # Given a path, the library would put its name, which is random, into the file.
         with whole_file(path, shared=True) as temporary, temporary.open("wb") as file:
-            torch.save(plain, file)
+            try:
+                torch.save(plain, file)
+            except RuntimeError as error:  # on its way out, after the file system refused
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
     @staticmethod
     def load(

@@ -15,7 +15,9 @@ from numpy.random import Generator
 from cuvee.core import CuveeError, parse_tokens
 from cuvee.core.data import Data, Survey
 from cuvee.core.files import explained, sha256
+from cuvee.core.leftovers import sweep
 from cuvee.core.methods import missing
+from cuvee.core.remote import content
 from cuvee.core.units import Tokenizer
 from cuvee.proxies.recipe import Course
 from cuvee.proxies.shapes import shape_of
@@ -164,7 +166,7 @@ class Transformer:
         names = tuple(s.name for s in data.sources)
         trainer = NetworkTrainer(
             names, tuple(t.name for t in data.targets), survey.available, self, shape,
-            read_streams(names, folder), tests, folder, sha256(Path(units.path)),
+            read_streams(names, folder), tests, folder, _hash(units.path),
             sha256(Path(self.start).expanduser()) if self.start else "", seed, device,
             training.precision_of(self.precision, device),
         )  # fmt: skip
@@ -177,7 +179,8 @@ class Transformer:
         what = [(s.name, content) for s, content in zip(data.sources, contents)]
         same = repr((VERSION, what, data.units.name, self.vocabulary, self.pool, seed))
         if isinstance(data.units, Tokenizer):
-            same += sha256(Path(data.units.path))
+            same += _hash(data.units.path)
+        sweep(cache_folder(self.cache))
         folder = cache_folder(self.cache) / hashlib.sha256(same.encode()).hexdigest()[:16]
         with explained(folder):
             for name in ("runs", "states"):
@@ -187,11 +190,15 @@ class Transformer:
     def _units(self, data: Data, survey: Survey, folder: Path) -> tuple[Tokenizer, int]:
         """What cuts text into the network's tokens, and how many there are."""
         if isinstance(data.units, Tokenizer):
-            return data.units, vocabulary_of(Path(data.units.path))
+            return data.units, vocabulary_of(data.units.path)
         path = folder / "tokenizer.json"
         if not path.exists():
             vocabulary_file(data, survey, self.vocabulary, path)
         return Tokenizer(str(path)), vocabulary_of(path)
+
+
+def _hash(path: str) -> str:
+    return hashlib.sha256(content(path)).hexdigest()
 
 
 def cache_folder(given: str) -> Path:

@@ -2,6 +2,7 @@
 
 from cuvee.report.card import as_card
 from cuvee.report.page import as_html
+from cuvee.report.plan import plan_text, print_plan
 from cuvee.report.prediction import (
     contrast_text,
     law_scores_text,
@@ -17,7 +18,7 @@ from cuvee.report.versus import comparison_page, comparison_text, print_comparis
 
 __all__ = [
     "as_card", "as_html", "as_text", "comparison_page", "comparison_text", "contrast_text",
-    "law_scores_text", "prediction_page", "prediction_text", "print_answer", "print_comparison",
-    "print_contrast", "print_law_scores", "print_next", "print_prediction", "print_scores",
-    "scores_text",
+    "law_scores_text", "plan_text", "prediction_page", "prediction_text", "print_answer",
+    "print_comparison", "print_contrast", "print_law_scores", "print_next", "print_plan",
+    "print_prediction", "print_scores", "scores_text",
 ]  # fmt: skip

@@ -62,14 +62,16 @@ def _front(facts: Facts, manifest: Mapping[str, Any]) -> str:
         '- "cuvee"',
         "size_categories:",
         f"- {_yaml(size)}",
-        "configs:",
-        '- config_name: "default"',
-        "  data_files:",
-        '  - split: "train"',
-        f"    path: {_yaml('data/*' + _suffix(manifest))}",
-        "---",
     ]
-    return "\n".join(lines)
+    if not _is_index(manifest):
+        lines += [
+            "configs:",
+            '- config_name: "default"',
+            "  data_files:",
+            '  - split: "train"',
+            f"    path: {_yaml('data/*' + _suffix(manifest))}",
+        ]
+    return "\n".join([*lines, "---"])
 
 
 def _sources(facts: Facts, manifest: Mapping[str, Any]) -> str:
@@ -96,6 +98,15 @@ def _losses(facts: Facts) -> str:
 
 
 def _load(facts: Facts, manifest: Mapping[str, Any]) -> str:
+    columns = "Columns: `id`, `text`, `source`, `tokens`."
+    if _is_index(manifest):
+        return (
+            "There is no text here, only an index: the mixture is streamed from the sources, which "
+            "must be where they were. From the folder in which it was made:\n\n"
+            "```python\nimport cuvee\n\n"
+            'data = cuvee.open_dataset("FOLDER")\nfor table in data.tables():\n    ...\n```\n\n'
+            f"{columns} The {facts.samples} are shuffled already."
+        )
     suffix = _suffix(manifest)
     kind = "parquet" if suffix == ".parquet" else "json"
     lines = ["```python", "from datasets import load_dataset", "",
@@ -104,7 +115,6 @@ def _load(facts: Facts, manifest: Mapping[str, Any]) -> str:
     if kind == "parquet":
         lines += ["", "or", "", "```python", "import pyarrow.dataset", "",
                   'data = pyarrow.dataset.dataset("data", format="parquet")', "```"]  # fmt: skip
-    columns = "Columns: `id`, `text`, `source`, `tokens`."
     return "\n".join([*lines, "", f"{columns} The {facts.samples} are shuffled already."])
 
 
@@ -113,6 +123,11 @@ def _caveats(facts: Facts) -> str:
     counted = "" if facts.counted == "rows" else _COUNTED.format(token=_plain(facts.token))
     spread = _plain(say.spread(facts))
     return _CAVEATS.format(spread=spread, counted=counted, samples=facts.samples) + warnings
+
+
+def _is_index(manifest: Mapping[str, Any]) -> bool:
+    """Whether the dataset holds no text of its own."""
+    return "index" in manifest
 
 
 def _suffix(manifest: Mapping[str, Any]) -> str:

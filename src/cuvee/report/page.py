@@ -99,11 +99,13 @@ def _curve(facts: Facts) -> str:
 def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
     if manifest is None:
         return ""
-    shards = manifest.get("shards") or ()
-    size = sum(finite(shard.get("bytes")) or 0 for shard in shards)
+    files = manifest.get("shards") or manifest.get("index") or ()
+    size = sum(finite(file.get("bytes")) or 0 for file in files)
+    streamed = "streamed from the sources by the index " if "index" in manifest else ""
     line = (
-        f"{_counted(facts, finite(manifest.get('tokens')))} in {say.amount(len(shards), 'file')}, "
-        f"{size / 1e6:,.1f} MB. The manifest holds a hash of each file."
+        f"{_counted(facts, finite(manifest.get('tokens')))} {streamed}in "
+        f"{say.amount(len(files), 'file')}, {size / 1e6:,.1f} MB. "
+        "The manifest holds a hash of each file."
     )
     return _section(
         "Written dataset", f"<p>{escape(line)}</p>" + tables.written_table(facts, manifest)

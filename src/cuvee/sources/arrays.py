@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cuvee.core.data import Batch, Reject
 from cuvee.core.errors import CuveeError, unknown
@@ -15,6 +16,9 @@ USUAL = (
 )  # fmt: skip
 """Names under which text is found without asking."""
 NOT_UTF8 = "not UTF-8 text"
+BYTES = {"string": pa.binary(), "large_string": pa.large_binary(),
+         "string_view": pa.binary_view()}  # fmt: skip
+"""Kinds of text, and the bytes that they are."""
 ASK = "say which holds the text: text=... in Python, --text-column on the command line"
 
 
@@ -81,17 +85,58 @@ def array_batches(array: pa.Array, place: Callable[[int], str]) -> Iterator[Batc
         array: Strings or bytes, dictionary-encoded or not.
         place: Where the record of that index stands.
     """
-    if isinstance(array, pa.DictionaryArray):
-        array = array.cast(array.type.value_type)
-    array = array.cast(pa.large_binary())
-    ends = np.frombuffer(array.buffers()[1] or b"", np.int64)
-    ends = ends[array.offset : array.offset + len(array) + 1]
+    array = checked_bytes(array)
+    ends = _ends(array)
     start = 0
     while start < len(array):
         stop = int(np.searchsorted(ends, ends[start] + BLOCK, "right")) - 1
         stop = min(max(stop, start + 1), len(array))
-        yield _batch(array.slice(start, stop - start), lambda i, first=start: place(first + i))
+        part = array.slice(start, stop - start).cast(pa.large_binary())
+        yield _batch(part, lambda i, first=start: place(first + i))
         start = stop
+
+
+def checked_bytes(array: pa.Array) -> pa.Array:
+    """The same as bytes, once nothing in it points outside of it: a file may lie.
+
+    Raises:
+        pa.ArrowInvalid: Something does.
+    """
+    if isinstance(array, pa.DictionaryArray):
+        values = checked_bytes(array.dictionary)
+        return pa.DictionaryArray.from_arrays(array.indices, values, safe=True)
+    kind = BYTES.get(str(array.type))
+    if kind is not None:  # text that is no UTF-8 costs its record, not the file
+        array = pa.Array.from_buffers(kind, len(array), array.buffers(), offset=array.offset)
+    array.validate(full=True)
+    return array
+
+
+def _ends(array: pa.Array) -> np.ndarray:
+    """Where each value ends, if they all stand in a row, and before them where the first starts."""
+    if isinstance(array, pa.DictionaryArray):
+        sizes = _sizes(array.dictionary)
+        numbers = array.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        sizes = sizes[numbers] if len(sizes) else np.zeros(len(array), np.int64)
+    else:
+        sizes = _sizes(array)
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+
+def longest_value(array: pa.Array) -> int:
+    """Bytes of the longest value, of the dictionary if there is one; at least 1."""
+    array = checked_bytes(array)
+    values = array.dictionary if isinstance(array, pa.DictionaryArray) else array
+    return max(1, int(_sizes(values).max(initial=0)))
+
+
+def _sizes(array: pa.Array) -> np.ndarray:
+    """Bytes of each value; 0 for null."""
+    if array.type == pa.binary_view():  # a view starts with the size, and has 16 bytes
+        stop = array.offset + len(array)
+        sizes = np.frombuffer(array.buffers()[1] or b"", np.int32)[: 4 * stop : 4][array.offset :]
+        return np.where(array.is_valid().to_numpy(zero_copy_only=False), sizes, 0)
+    return pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
 
 
 def _batch(array: pa.LargeBinaryArray, place: Callable[[int], str]) -> Batch:

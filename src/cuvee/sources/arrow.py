@@ -1,6 +1,7 @@
 """Arrow IPC files and streams, Feather included."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,8 +9,10 @@ import pyarrow as pa
 
 from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
+from cuvee.core.remote import is_address
 from cuvee.sources.arrays import array_batches, schema_column
-from cuvee.sources.files import PIECE, fingerprint, reading
+from cuvee.sources.files import PIECE, fingerprint, opened, pieces_of, reading
+from cuvee.sources.stream import layout, spliced
 
 EXPECTED = "an Arrow file or stream"
 
@@ -38,7 +41,7 @@ class Arrow:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Runs of record batches that hold about 32 MB."""
-        return tuple(piece for path in self.paths for piece in batch_runs(path, self.text))
+        return pieces_of(batch_runs, self.paths, self.text)
 
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the record batches."""
@@ -51,12 +54,14 @@ class Arrow:
 
 def batch_runs(path: str, text: str | None) -> Iterator[Piece]:
     """Pieces of one file."""
-    with reading(path, EXPECTED), pa.memory_map(path) as data:
+    with reading(path, EXPECTED), _data(path) as data:
         is_file = _is_file(path, data)
         schema_column(path, _open(data, is_file).schema, text)
         data.seek(0)
         if is_file:
             count = pa.ipc.open_file(data).num_record_batches
+        elif is_address(path):
+            count = len(layout(path).batches)
         else:
             messages = pa.ipc.MessageReader.open_stream(data)
             count = sum(message.type == "record batch" for message in messages)
@@ -67,14 +72,16 @@ def batch_runs(path: str, text: str | None) -> Iterator[Piece]:
 
 def read_batches(piece: Piece, text: str | None) -> Iterator[Batch]:
     """Text of one piece."""
-    with reading(piece.path, EXPECTED), pa.memory_map(piece.path) as data:
+    with reading(piece.path, EXPECTED), _data(piece.path) as data:
         is_file = _is_file(piece.path, data)
         schema = _open(data, is_file).schema
         index = schema.get_field_index(schema_column(piece.path, schema, text))
         data.seek(0)
         options = pa.ipc.IpcReadOptions(included_fields=[index], use_threads=False)
-        reader = _open(data, is_file, options)
-        for i in range(piece.start if is_file else 0, piece.stop):
+        skips = not is_file and is_address(piece.path)
+        stream = spliced(data, layout(piece.path), piece.start, piece.stop) if skips else data
+        reader = _open(stream, is_file, options)
+        for i in range(piece.start if is_file or skips else 0, piece.stop):
             batch = reader.get_batch(i) if is_file else reader.read_next_batch()
             if i >= piece.start:
                 yield from array_batches(
@@ -82,7 +89,18 @@ def read_batches(piece: Piece, text: str | None) -> Iterator[Batch]:
                 )
 
 
-def _is_file(path: str, data: pa.MemoryMappedFile) -> bool:
+@contextmanager
+def _data(path: str) -> Iterator[Any]:
+    """A file on this machine, mapped, or a remote one, opened."""
+    if is_address(path):
+        with opened(path) as file, pa.PythonFile(file, mode="r") as data:
+            yield data
+    else:
+        with pa.memory_map(path) as data:
+            yield data
+
+
+def _is_file(path: str, data: pa.NativeFile) -> bool:
     magic = data.read(6)
     data.seek(0)
     if magic.startswith(b"FEA1"):
@@ -90,5 +108,5 @@ def _is_file(path: str, data: pa.MemoryMappedFile) -> bool:
     return magic == b"ARROW1"
 
 
-def _open(data: pa.MemoryMappedFile, is_file: bool, options: Any = None) -> Any:
+def _open(data: Any, is_file: bool, options: Any = None) -> Any:
     return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(data, options=options)

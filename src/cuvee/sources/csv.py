@@ -10,7 +10,7 @@ from typing import ClassVar
 from cuvee.core.data import Batch, Piece, Reject
 from cuvee.core.errors import CuveeError
 from cuvee.sources.arrays import NOT_UTF8, encodes, sample, string_batches, text_column
-from cuvee.sources.files import fingerprint, reading, size
+from cuvee.sources.files import file_name, fingerprint, reading, size
 from cuvee.sources.lines import piece_blocks, split_lines
 
 EXPECTED = "CSV with a header"
@@ -69,10 +69,10 @@ class Csv:
     def _header(self, path: str, names: list[str], reason: str) -> tuple[list[str], str]:
         if reason:
             raise CuveeError(f"{path}: expected {EXPECTED}, but the header is {reason}; mend it.")
-        if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        if len(names) == 1 and any(mark in names[0] for mark in ",;\t|"):
             raise CuveeError(
                 f"{path}: expected columns apart by {_separator(path)!r}, got {names[0]!r}; "
-                "write it with commas, or name it .tsv if it has tabs."
+                "write it as .csv with commas, or as .tsv with tabs."
             )
         return names, text_column(path, dict.fromkeys(names, True), self.text)
 
@@ -93,7 +93,7 @@ class Csv:
 
 
 def _separator(path: str) -> str:
-    return "\t" if ".tsv" in path.lower()[-8:] else ","
+    return "\t" if ".tsv" in file_name(path).lower()[-8:] else ","
 
 
 def _lines(piece: Piece) -> Iterator[str]:

@@ -1,20 +1,28 @@
-"""Bytes of files: blocks, ranges, fingerprints, and errors that a person can act on."""
+"""Bytes of files, on this machine and remote, and errors that a person can act on.
+
+Readers ask here and never open a path themselves: a path with `://` goes to `core.remote`.
+"""
 
 import gzip
 import hashlib
 import os
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import zstandard
 
+from cuvee.core import remote
 from cuvee.core.data import Piece
 from cuvee.core.errors import CuveeError
+from cuvee.core.remote import is_address
 
 BLOCK = 1 << 20
 """Bytes that are read, and text that is handed on, at a time."""
@@ -22,6 +30,10 @@ PIECE = 32 << 20
 """Bytes of a piece, where the format allows."""
 WINDOW = 1 << 27
 """Largest zstd window, 128 MiB as in the zstd program: what a file may ask for in memory."""
+BOMB = 1 << 30
+"""Bytes from which on it matters how much a compressed file unpacks to."""
+RATIO = 1000
+"""Text that repeats itself without end is packed so tightly; all other text much less."""
 BOM = b"\xef\xbb\xbf"
 
 
@@ -36,7 +48,13 @@ def reading(path: str, expected: str) -> Iterator[None]:
         raise CuveeError(f"{path}: may not be read; change its permissions.") from error
     except IsADirectoryError as error:
         raise CuveeError(f"{path}: expected {expected}, but this is a folder.") from error
-    except (OSError, EOFError, pa.ArrowException, zlib.error, zstandard.ZstdError) as error:
+    except MemoryError as error:
+        raise CuveeError(
+            f"{path}: not enough memory to read it: a record, or what the file says of one, is too "
+            "large. Cut such records, fetch the file again, or use a machine with more memory."
+        ) from error
+    except (OSError, EOFError, UnicodeDecodeError, pa.ArrowException, zlib.error,
+            zstandard.ZstdError) as error:  # fmt: skip
         came = (str(error) or type(error).__name__).strip().partition("\n")[0].rstrip(".")
         raise CuveeError(
             f"{path}: expected {expected}, but {came}. "
@@ -47,7 +65,8 @@ def reading(path: str, expected: str) -> Iterator[None]:
 def size(path: str) -> int:
     """Bytes of a file; a compressed one of no bytes is an error, as it was cut short."""
     with reading(path, "a file"):
-        total = os.stat(path).st_size  # noqa: PTH116 - a Path costs more than the call
+        # A Path costs more than the call.
+        total = remote.about(path).size if is_address(path) else os.stat(path).st_size  # noqa: PTH116
         if not total and is_compressed(path):
             raise EOFError("it holds no bytes at all")
         return total
@@ -56,27 +75,126 @@ def size(path: str) -> int:
 def unique(paths: Iterable[str]) -> tuple[str, ...]:
     """Paths as they were given, sorted, each file once."""
     ways = sorted(paths, key=lambda p: (-len(p), p))  # the shortest way to write it wins
-    by_place = {os.path.normpath(Path(p).absolute()): p for p in ways}
+    by_place = {p if is_address(p) else os.path.normpath(Path(p).absolute()): p for p in ways}
     return tuple(sorted(by_place.values()))
+
+
+def file_name(path: str) -> str:
+    """The path, or an address without what a web server is asked beside it."""
+    return re.split(r"[?#]", path)[0] if path.startswith(("http://", "https://")) else path
 
 
 def is_compressed(path: str) -> bool:
     """Whether the name says gzip or zstd."""
-    return path.lower().endswith((".gz", ".zst"))
+    return file_name(path).lower().endswith((".gz", ".zst"))
+
+
+def is_file(path: str) -> bool:
+    """Whether a file that can be read again lies there."""
+    if is_address(path):
+        found = remote.look(path)
+        return found is not None and not found.folder
+    return Path(path).is_file()
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder lies there; on a web server, whether the address ends with a slash."""
+    if path.startswith(("http://", "https://")):
+        return path.endswith("/")
+    if is_address(path):
+        found = remote.look(path)
+        return found is not None and found.folder
+    return Path(path).is_dir()
+
+
+def joined(folder: str, name: str) -> str:
+    """Path of what lies in a folder."""
+    return f"{folder.rstrip('/')}/{name}" if is_address(folder) else str(Path(folder, name))
+
+
+def opened(path: str, *, buffering: int = 0) -> BinaryIO:
+    """A file to read and to seek in."""
+    if is_address(path):
+        return remote.opened(path)
+    return cast("BinaryIO", Path(path).open("rb", buffering=buffering))
+
+
+@contextmanager
+def by_ranges(path: str) -> Iterator[str | BinaryIO]:
+    """A file for libraries that choose what they read: its path, or a remote file, opened."""
+    if is_address(path):
+        with remote.opened(path, ahead=0) as file:
+            yield file
+    else:
+        yield path
+
+
+def request(path: str) -> int:
+    """Bytes to ask for at a time while a file is read in order."""
+    return remote.AHEAD if is_address(path) else BLOCK
+
+
+def pieces_of(
+    work: Callable[[str, str | None], Iterator[Piece]], paths: Sequence[str], text: str | None
+) -> tuple[Piece, ...]:
+    """Pieces of all files; remote ones are looked at several at a time, and each content once.
+
+    Args:
+        work: (file, text column) -> its pieces.
+        paths: Files.
+        text: Text column.
+    """
+    if not any(map(is_address, paths)):
+        return tuple(piece for path in paths for piece in work(path, text))
+
+    def one(path: str) -> tuple[Piece, ...]:
+        mark = remote.about(path).mark if is_address(path) else ""
+        return _pieces_once(work, path, text, mark) if mark else tuple(work(path, text))
+
+    with ThreadPoolExecutor(remote.AT_ONCE) as pool:
+        return tuple(piece for pieces in pool.map(one, paths) for piece in pieces)
+
+
+@lru_cache(maxsize=100_000)
+def _pieces_once(
+    work: Callable[[str, str | None], Iterator[Piece]], path: str, text: str | None, mark: str
+) -> tuple[Piece, ...]:
+    return tuple(work(path, text))
+
+
+def starts(paths: Sequence[str], expected: str, most: int) -> Iterator[tuple[str, bytes]]:
+    """The first bytes of each of many small files."""
+    for away, some in groupby(paths, is_address):
+        if away:
+            yield from remote.starts(list(some), most)
+            continue
+        for path in some:
+            with reading(path, expected), open(path, "rb") as file:  # noqa: PTH123 - thousands
+                start = file.read(most)
+            yield path, start
 
 
 def blocks(path: str) -> Iterator[bytes]:
     """The bytes of a file, decompressed if its name says so; a file cut short is an error."""
-    with Path(path).open("rb", buffering=BLOCK) as file:
+    with opened(path, buffering=BLOCK) as file:
         if not is_compressed(path):
             while block := file.read(BLOCK):
                 yield block
-        elif path.lower().endswith(".gz"):
+        elif file_name(path).lower().endswith(".gz"):
             with gzip.open(file) as stream:
-                while block := stream.read(BLOCK):
-                    yield block
+                yield from _no_bomb(iter(lambda: stream.read(BLOCK), b""), file)
         else:
-            yield from _unzstd(file)
+            yield from _no_bomb(_unzstd(file), file)
+
+
+def _no_bomb(data: Iterator[bytes], packed: BinaryIO) -> Iterator[bytes]:
+    """The blocks, until they are more than any text unpacks to."""
+    total = 0
+    for block in data:
+        total += len(block)
+        if total > BOMB and total > RATIO * packed.tell():
+            raise OSError(f"it unpacks to more than {RATIO} times its size, as no text does")
+        yield block
 
 
 def _unzstd(file: BinaryIO) -> Iterator[bytes]:
@@ -126,13 +244,15 @@ def ranges(path: str) -> tuple[Piece, ...]:
 
 
 def fingerprint(paths: Iterable[str]) -> Mapping[str, str]:
-    """Hash of the raw bytes of each file."""
-    return {path: _hash(path) for path in paths}
+    """Hash of the raw bytes of each file; of a remote one the store's own mark, if it has any."""
+    paths = list(paths)
+    known = remote.marks([path for path in paths if is_address(path)])
+    return {path: known.get(path) or _hash(path) for path in paths}
 
 
 def _hash(path: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    with reading(path, "a file"), Path(path).open("rb", buffering=0) as file:
+    with reading(path, "a file"), opened(path) as file:
         while block := file.read(BLOCK):
             digest.update(block)
     return f"blake2b:{digest.hexdigest()}"

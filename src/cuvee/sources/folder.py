@@ -2,12 +2,13 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
+from cuvee.core import remote
 from cuvee.core.errors import CuveeError
+from cuvee.core.remote import is_address
 from cuvee.sources.arrays import encodes
-from cuvee.sources.files import reading, unique
+from cuvee.sources.files import is_folder, reading, unique
 from cuvee.sources.plain import plain_fingerprint, plain_pieces, read_plain
 
 
@@ -30,17 +31,39 @@ class Folder:
     text: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "paths", unique(f for p in self.paths for f in files_below(p)))
+        object.__setattr__(self, "paths", unique(f for p in self.paths for f in _inside(p)))
 
     pieces = plain_pieces
     read = read_plain
     fingerprint = plain_fingerprint
 
 
+def _inside(path: str) -> tuple[str, ...]:
+    """Files below a folder.
+
+    Raises:
+        CuveeError: One is a link to elsewhere: a folder from a stranger must not bring what it
+            does not hold, such as a key, into the dataset.
+    """
+    files = files_below(path)
+    links = [] if is_address(path) else [file for file in files if os.path.islink(file)]  # noqa: PTH114
+    top = os.path.realpath(path)
+    for link in links:
+        place = os.path.realpath(link)
+        if link != path and os.path.commonpath([top, place]) != top:
+            raise CuveeError(
+                f"{link}: it links to {place}, outside of the folder {path}: remove the link, or "
+                "put a copy in its place."
+            )
+    return files
+
+
 def files_below(path: str) -> tuple[str, ...]:
     """Files in a folder at any depth, sorted, hidden ones left out; a file stands for itself."""
-    if not Path(path).is_dir():
+    if not is_folder(path):
         return (path,)
+    if is_address(path):
+        return tuple(remote.below(path))
 
     def refuse(error: OSError) -> None:
         with reading(str(error.filename or path), "a folder of text files"):

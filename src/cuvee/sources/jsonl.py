@@ -126,6 +126,8 @@ def _look_again(line: bytes, field: str) -> tuple[str, str]:
     try:
         record = orjson.loads(line)
     except ValueError as error:
+        if "memory" in str(error):  # the line is long, and may be a good one
+            raise MemoryError from error
         if b"NaN" not in line and b"Infinity" not in line:
             return "", f"not JSON: {error}"
         try:

@@ -1,11 +1,16 @@
 """Lines of files: those that start within a range of bytes, in lists, fast."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from functools import lru_cache
+from itertools import pairwise
 
+from cuvee.core import remote
 from cuvee.core.data import Piece
-from cuvee.sources.files import BLOCK, blocks, is_compressed, without_bom
+from cuvee.core.remote import is_address
+from cuvee.sources.files import BLOCK, PIECE, blocks, is_compressed, opened, without_bom
 
+LONGEST = 1 << 28
+"""Bytes of a line, which has to be held several times; a longer one stops the reading."""
 COUNTED = 1 << 28
 """Places further into a file than these bytes are told as bytes; counting lines costs a read."""
 
@@ -17,7 +22,7 @@ def piece_blocks(piece: Piece) -> Iterator[bytes]:
 
 
 def _range(piece: Piece) -> Iterator[bytes]:
-    with Path(piece.path).open("rb", buffering=0) as file:
+    with opened(piece.path) as file:
         at = 0
         if piece.start:  # the line that is under way belongs to the piece before
             at = file.seek(piece.start - 1)
@@ -42,14 +47,18 @@ def _range(piece: Piece) -> Iterator[bytes]:
 def split_lines(data: Iterable[bytes]) -> Iterator[list[bytes]]:
     """Lines without their line end, a list for each block that ends at least one."""
     rest: list[bytes] = []  # joined once: a line may be longer than many blocks
+    held = 0
     for block in data:
         end = block.rfind(b"\n")
         if end < 0:
             rest.append(block)
+            held += len(block)
+            if held > LONGEST:
+                raise OSError(f"a line in it is longer than {LONGEST >> 20} MiB")
             continue
         rest.append(block[:end])
         whole = b"".join(rest)
-        rest = [block[end + 1 :]]
+        rest, held = [block[end + 1 :]], 0
         yield whole.split(b"\n")
     if last := b"".join(rest):
         yield [last]
@@ -71,9 +80,25 @@ def line_place(piece: Piece, line: int) -> str:
 
 def line_ends(path: str, stop: int) -> int:
     """Line ends in the first bytes of a file."""
+    mark = remote.about(path).mark if is_address(path) else ""
+    if not mark:
+        return _counted(path, 0, stop)
+    cuts = [*range(0, stop, PIECE), stop]
+    return sum(_counted_once(path, a, b, mark) for a, b in pairwise(cuts))
+
+
+@lru_cache(maxsize=10_000)
+def _counted_once(path: str, start: int, stop: int, mark: str) -> int:
+    """The same for a remote file, which is dear to read again."""
+    return _counted(path, start, stop)
+
+
+def _counted(path: str, start: int, stop: int) -> int:
+    """Line ends in a range of bytes."""
     found = 0
-    with Path(path).open("rb", buffering=0) as file:
-        while stop > 0 and (block := file.read(min(BLOCK, stop))):
+    with opened(path) as file:
+        file.seek(start)
+        while start < stop and (block := file.read(min(BLOCK, stop - start))):
             found += block.count(b"\n")
-            stop -= len(block)
+            start += len(block)
     return found

@@ -1,9 +1,7 @@
 """Rows of numbers in files that numpy wrote."""
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +9,7 @@ import numpy as np
 from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
 from cuvee.core.rows import ROWS, Rows
-from cuvee.sources.files import fingerprint, reading, size
+from cuvee.sources.files import BLOCK, fingerprint, opened, reading, size
 from cuvee.sources.table import features, labels, row_batches
 
 EXPECTED = "a file that numpy.savez wrote"
@@ -57,11 +55,15 @@ class Npz:
 def _load(path: str) -> Rows:
     with reading(path, EXPECTED):
         try:
-            with Path(path).open("rb") as file:  # numpy leaves a damaged one open
+            with opened(path, buffering=BLOCK) as file:  # numpy leaves a damaged one open
                 found = np.load(file, allow_pickle=False)
                 names = list(found.files) if isinstance(found, np.lib.npyio.NpzFile) else []
                 arrays = {name: found[name] for name in names if name in ("x", "y")}
-        except (ValueError, zipfile.BadZipFile) as error:
+        except CuveeError:
+            raise
+        except OSError:
+            raise
+        except Exception as error:  # numpy and zipfile raise whatever damaged bytes lead to
             raise OSError(_reason(error)) from error
     if "x" not in arrays:
         came = ", ".join(names) or "none"
@@ -77,4 +79,4 @@ def _reason(error: Exception) -> str:
     """What is wrong with the file."""
     if "allow_pickle" in str(error) or "pickled" in str(error):
         return "it holds Python objects instead of numbers and text"
-    return str(error)
+    return str(error) or type(error).__name__

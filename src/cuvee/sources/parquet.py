@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 import pyarrow.parquet as pq
 
 from cuvee.core.data import Batch, Piece
-from cuvee.sources.arrays import array_batches, schema_column
-from cuvee.sources.files import BLOCK, PIECE, fingerprint, reading
+from cuvee.sources.arrays import array_batches, longest_value, schema_column
+from cuvee.sources.files import BLOCK, PIECE, by_ranges, fingerprint, pieces_of, reading, request
 
 EXPECTED = "a Parquet file"
+MOST = 64 << 20
+"""Bytes of text that are unpacked at a time, at most, unless a single value has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +39,14 @@ class Parquet:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Runs of row groups that hold about 32 MB of text."""
-        return tuple(piece for path in self.paths for piece in self._pieces(path))
-
-    def _pieces(self, path: str) -> Iterator[Piece]:
-        with reading(path, EXPECTED), pq.ParquetFile(path) as file:
-            column = _index(file, schema_column(path, file.schema_arrow, self.text))
-            first = held = 0
-            for i in range(file.metadata.num_row_groups):
-                size = file.metadata.row_group(i).column(column).total_uncompressed_size
-                if held and held + size > PIECE:
-                    yield Piece(path, first, i)
-                    first, held = i, 0
-                held += size
-            if held:
-                yield Piece(path, first, file.metadata.num_row_groups)
+        return pieces_of(_pieces, self.paths, self.text)
 
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the row groups."""
         with (
             reading(piece.path, EXPECTED),
-            pq.ParquetFile(piece.path, buffer_size=BLOCK) as file,
+            by_ranges(piece.path) as place,
+            pq.ParquetFile(place, buffer_size=request(piece.path)) as file,
         ):
             column = schema_column(piece.path, file.schema_arrow, self.text)
             groups = [file.metadata.row_group(i) for i in range(piece.stop)]
@@ -64,8 +54,9 @@ class Parquet:
             rows = sum(g.num_rows for g in groups[piece.start :])
             index = _index(file, column)
             held = sum(g.column(index).total_uncompressed_size for g in groups[piece.start :])
+            usual = min(max(rows * BLOCK // max(held, 1), 1), 1 << 16)
             batches = file.iter_batches(
-                batch_size=min(max(rows * BLOCK // max(held, 1), 1), 1 << 16),
+                batch_size=max(1, min(usual, MOST // _longest(file, place, piece, index, usual))),
                 row_groups=range(piece.start, piece.stop),
                 columns=[column],
                 use_threads=False,
@@ -75,13 +66,51 @@ class Parquet:
                     batch.column(0), lambda i, first=row: f"{piece.path}:{first + i + 1}"
                 )
                 row += batch.num_rows
+            if row != sum(g.num_rows for g in groups):
+                raise OSError("it holds fewer rows than it says")
 
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each file."""
         return fingerprint(self.paths)
 
 
+def _pieces(path: str, text: str | None) -> Iterator[Piece]:
+    with reading(path, EXPECTED), by_ranges(path) as place, pq.ParquetFile(place) as file:
+        column = _index(file, schema_column(path, file.schema_arrow, text))
+        first = held = 0
+        for i in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(i)
+            # A size of 0 beside rows is a lie: such a group must not be passed over.
+            size = max(group.column(column).total_uncompressed_size, int(group.num_rows > 0))
+            if held and held + size > PIECE:
+                yield Piece(path, first, i)
+                first, held = i, 0
+            held += size
+        if held:
+            yield Piece(path, first, file.metadata.num_row_groups)
+
+
+def _longest(
+    file: pq.ParquetFile, place: str | BinaryIO, piece: Piece, index: int, rows: int
+) -> int:
+    """Bytes of the longest value that a dictionary may repeat in every row; 1 if none can."""
+    longest = 1
+    for i in range(piece.start, piece.stop):
+        column = file.metadata.row_group(i).column(index)
+        if not column.has_dictionary_page or rows * column.total_uncompressed_size <= MOST:
+            continue
+        path = column.path_in_schema
+        with pq.ParquetFile(place, metadata=file.metadata, read_dictionary=[path]) as again:
+            first = next(again.iter_batches(1, row_groups=[i], columns=[path]), None)
+        if first is not None:
+            longest = max(longest, longest_value(first.column(0)))
+    return longest
+
+
 def _index(file: pq.ParquetFile, column: str) -> int:
     """Leaf column of a plain top-level column; nested ones before it have several leaves."""
     leaves = (file.schema.column(i).path for i in range(len(file.schema)))
-    return next(i for i, path in enumerate(leaves) if path == column)
+    found = next((i for i, path in enumerate(leaves) if path == column), None)
+    if found is None:
+        raise OSError(f"its schemas disagree about the column {column!r}")
+    return found

@@ -16,7 +16,7 @@ from cuvee.core.order import mixed
 from cuvee.core.seeds import stream
 from cuvee.sources.memory import Memory
 
-LOOKED_AT = 1 << 30
+LOOKED_AT = 1 << 27
 """Bytes of text that `hold_out` reads, at most."""
 PIECES = 32
 LEAST = 512
@@ -157,7 +157,7 @@ def hold_out(
 ) -> tuple[Memory, Memory]:
     """Documents of a source to measure loss on, chosen by their content.
 
-    Read are up to 32 pieces spread evenly, and 1 GiB. Copies of a document go with it: each is
+    Read are up to 32 pieces spread evenly, and 128 MiB. Copies of a document go with it: each is
     chosen once, all count as taken away. Documents of no characters are never chosen. One that is
     longer than what is still wanted is cut to that.
 

@@ -1,6 +1,7 @@
 """From paths, globs and folders to files of one format."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -8,9 +9,11 @@ from functools import cache
 from glob import glob, has_magic
 from pathlib import Path
 
+from cuvee.core import remote
 from cuvee.core.errors import CuveeError
 from cuvee.core.methods import load as load_method
-from cuvee.sources.files import size, unique
+from cuvee.core.remote import ADDRESS, is_address
+from cuvee.sources.files import file_name, is_file, is_folder, joined, size, unique
 from cuvee.sources.folder import files_below
 from cuvee.sources.listed import METHODS
 from cuvee.sources.saved import is_saved
@@ -73,10 +76,14 @@ def _looks_like_path(entry: object) -> bool:
         return isinstance(entry, os.PathLike)
     if not entry.strip() or len(entry) > 4096 or "\n" in entry or "\0" in entry:
         return False
+    if is_address(entry):
+        return True
     return _exists(entry) or (" " not in entry and _format(entry) != "text")
 
 
 def _exists(path: str) -> bool:
+    if is_address(path):
+        return is_folder(path) or remote.look(path, fresh=True) is not None
     try:
         return Path(path).exists()
     except (OSError, ValueError):  # a text may be too long for a path, or hold NUL
@@ -91,7 +98,7 @@ def _suffixes() -> dict[str, str]:
 
 
 def _format(path: str) -> str:
-    name, known = Path(path).name.lower(), _suffixes()
+    name, known = Path(file_name(path)).name.lower(), _suffixes()
     for suffix in sorted(known, key=len, reverse=True):
         if name.endswith(suffix):
             return known[suffix]
@@ -103,30 +110,60 @@ def _format(path: str) -> str:
 
 def _expand(name: str, spec: str) -> list[str]:
     spec = str(Path(spec).expanduser()) if spec.startswith("~") else spec
-    if "://" in spec:
-        raise CuveeError(f"{name}: {spec!r} is an address; fetch it, and name the local files.")
+    spec = re.sub(r"^(file|local)://", "", spec)
+    several = re.split(rf"\s*,\s*(?={ADDRESS})", spec)
+    if len(several) > 1:
+        return [path for part in several for path in _expand(name, part)]
     if spec and _exists(spec):
         return [spec]
-    if has_magic(spec):
-        matches = glob(spec, recursive=True)  # noqa: PTH207  (leaves hidden files out)
-        files = [p for p in matches if Path(p).is_file()]
-        if files or matches:
-            return files or matches
+    if has_magic(spec) and (matches := _matches(spec)):
+        return matches
     parts = [part.strip() for part in spec.split(",") if part.strip()]
     if len(parts) > 1:
         return [path for part in parts for path in _expand(name, part)]
     raise _nothing(name, spec)
 
 
+def _matches(pattern: str) -> list[str]:
+    """Files that a glob stands for, or folders if it is none of files."""
+    if is_address(pattern):
+        return remote.matches(pattern)
+    matches = glob(pattern, recursive=True)  # noqa: PTH207  (leaves hidden files out)
+    return [p for p in matches if Path(p).is_file()] or matches
+
+
 def _nothing(name: str, spec: str) -> CuveeError:
     """Error that names the nearest folder which exists, and what is in it."""
+    if is_address(spec):
+        return _nothing_remote(name, spec)
     folder = Path(spec).parent
     while has_magic(str(folder)) or not _exists(str(folder)):
         folder = folder.parent
     inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     place = "this folder" if str(folder) == "." else str(folder)
-    close = get_close_matches(Path(spec).name, inside, n=1, cutoff=0.5)
-    hint = f" Did you mean {str(folder / close[0])!r}?" if close else ""
+    if slashed := re.match(r"([a-z0-9]{2,}):/(?!/)", spec):
+        scheme = slashed.group(1)
+        return CuveeError(
+            f"{name}: no file matches {spec!r}: write an address as text, {scheme}://..., as a "
+            "Path loses one of its slashes."
+        )
+    return _not_found(name, spec, str(folder), inside, place)
+
+
+def _nothing_remote(name: str, spec: str) -> CuveeError:
+    folder = spec.rstrip("/")
+    inside: list[str] = []
+    while not inside and not (folder := folder.rpartition("/")[0]).endswith(":/"):
+        inside = [] if has_magic(folder) else remote.inside(folder)
+    if not inside:
+        top = "/".join(spec.split("/")[:3])
+        return CuveeError(f"{name}: no file matches {spec!r}. {top} is empty, or does not exist.")
+    return _not_found(name, spec, folder, inside, folder)
+
+
+def _not_found(name: str, spec: str, folder: str, inside: list[str], place: str) -> CuveeError:
+    close = get_close_matches(spec.rstrip("/").rpartition("/")[2], inside, n=1, cutoff=0.5)
+    hint = f" Did you mean {joined(folder, close[0])!r}?" if close else ""
     shown = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
     return CuveeError(
         f"{name}: no file matches {spec!r}.{hint} {place} holds {shown or 'nothing'}."
@@ -134,11 +171,11 @@ def _nothing(name: str, spec: str) -> CuveeError:
 
 
 def _at(name: str, path: str) -> Found:
-    if not Path(path).is_dir():
-        if not Path(path).is_file():
+    if not is_folder(path):
+        if not is_file(path):
             raise CuveeError(f"{name}: {path} is a pipe or device; files are read more than once.")
         return Found(_format(path), (path,))
-    if is_saved(Path(path)):
+    if is_saved(path):
         return Found("saved", (path,))
     files = files_below(path)
     if not files:

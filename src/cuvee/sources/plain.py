@@ -7,7 +7,17 @@ import pyarrow as pa
 
 from cuvee.core.data import Batch, Piece
 from cuvee.sources.arrays import array_batches
-from cuvee.sources.files import BLOCK, BOM, PIECE, fingerprint, is_compressed, ranges, reading, size
+from cuvee.sources.files import (
+    BLOCK,
+    BOM,
+    PIECE,
+    fingerprint,
+    is_compressed,
+    ranges,
+    reading,
+    size,
+    starts,
+)
 from cuvee.sources.lines import piece_blocks
 
 EXPECTED = "a text file"
@@ -75,13 +85,9 @@ def _documents(plain: Plain, piece: Piece) -> Iterator[tuple[str, bytes]]:
     if piece.path:
         yield from _cut(piece, plain.longest)
         return
-    for path in plain.paths[piece.start : piece.stop]:
-        if is_compressed(path):
-            yield from _cut(Piece(path, 0, size(path)), plain.longest)
-            continue
-        with reading(path, EXPECTED), open(path, "rb") as file:  # noqa: PTH123 - thousands of them
-            whole = file.read(plain.longest + 1)
-        if len(whole) > plain.longest:
+    paths = plain.paths[piece.start : piece.stop]
+    for path, whole in starts(paths, EXPECTED, plain.longest + 1):
+        if is_compressed(path) or len(whole) > plain.longest:
             yield from _cut(Piece(path, 0, size(path)), plain.longest)
         elif text := whole.removeprefix(BOM):
             yield path, text

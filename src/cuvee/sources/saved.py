@@ -5,10 +5,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cuvee.core import remote
 from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
+from cuvee.core.remote import is_address
+from cuvee.sources.arrays import encodes
 from cuvee.sources.arrow import batch_runs, read_batches
-from cuvee.sources.files import fingerprint, reading
+from cuvee.sources.files import (
+    BLOCK,
+    fingerprint,
+    is_file,
+    joined,
+    opened,
+    pieces_of,
+    reading,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class Saved:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Runs of record batches that hold about 32 MB."""
-        return tuple(piece for path in self._files() for piece in batch_runs(path, self.text))
+        return pieces_of(batch_runs, self._files(), self.text)
 
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the record batches."""
@@ -38,41 +49,62 @@ class Saved:
         return fingerprint(self._files())
 
     def _files(self) -> tuple[str, ...]:
-        return tuple(file for folder in self.paths for file in _arrow_files(Path(folder)))
+        return tuple(file for folder in self.paths for file in _arrow_files(folder))
 
 
-def is_saved(folder: Path) -> bool:
+def is_saved(folder: str) -> bool:
     """Whether a folder is a saved dataset, or one with several splits."""
-    return (folder / "dataset_dict.json").is_file() or (
-        any((folder / mark).is_file() for mark in ("state.json", "dataset_info.json"))
-        and next(folder.glob("*.arrow"), None) is not None
+    return is_file(joined(folder, "dataset_dict.json")) or (
+        any(is_file(joined(folder, mark)) for mark in ("state.json", "dataset_info.json"))
+        and bool(_arrows(folder))
     )
 
 
-def _arrow_files(folder: Path) -> tuple[str, ...]:
-    splits = folder / "dataset_dict.json"
-    if splits.is_file():
-        names = _json(splits).get("splits", [])
+def _arrows(folder: str) -> tuple[str, ...]:
+    if is_address(folder):
+        return tuple(remote.matches(joined(folder, "*.arrow")))
+    return tuple(str(path) for path in sorted(Path(folder).glob("*.arrow")))
+
+
+def _arrow_files(folder: str) -> tuple[str, ...]:
+    splits = joined(folder, "dataset_dict.json")
+    if is_file(splits):
+        names = _json(splits).get("splits")
+        names = names if isinstance(names, list) else []
         if "train" not in names:
             raise CuveeError(
                 f"{folder}: a saved dataset without a split 'train'; name one of its splits: "
-                + (", ".join(str(folder / str(name)) for name in names) or "it has none")
+                + (", ".join(joined(folder, str(name)) for name in names) or "it has none")
             )
-        folder = folder / "train"
-    state = folder / "state.json"
-    if not state.is_file():
-        return tuple(str(path) for path in sorted(folder.glob("*.arrow")))
+        folder = joined(folder, "train")
+    state = joined(folder, "state.json")
+    if not is_file(state):
+        return _arrows(folder)
     content = _json(state)
     if content.get("_indices_data_files"):
         raise CuveeError(f"{folder}: rows are picked by an index file; save the dataset again.")
-    return tuple(str(folder / entry["filename"]) for entry in content.get("_data_files") or ())
+    return tuple(joined(folder, name) for name in _names(state, content))
 
 
-def _json(path: Path) -> dict:
-    with reading(str(path), "JSON written by the datasets library"):
+def _names(state: str, content: dict) -> list[str]:
+    """Files that a state names; they lie beside it, or it is no state that the library wrote."""
+    files = content.get("_data_files") or []
+    files = files if isinstance(files, list) else [files]
+    names = [f.get("filename") if isinstance(f, dict) else None for f in files]
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name or not encodes(name):
+            raise CuveeError(f"{state}: expected names of Arrow files beside it, got {name!r:.80}.")
+    return names
+
+
+def _json(path: str) -> dict:
+    with reading(path, "JSON written by the datasets library"):
         try:
-            content = json.loads(path.read_bytes())
-        except ValueError as error:
+            with opened(path, buffering=BLOCK) as file:
+                content = json.loads(file.read())
+        except CuveeError:
+            raise
+        except (ValueError, RecursionError) as error:
             raise OSError(f"it is no JSON ({error})") from error
         if not isinstance(content, dict):
             raise OSError("it is no JSON object")

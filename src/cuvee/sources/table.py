@@ -183,6 +183,8 @@ def labels(name: str, given: Any, rows: int) -> np.ndarray | None:
         y = _of_one_kind(name, y)
     if y.dtype.kind not in "fiubU":
         raise CuveeError(f"{name}: y holds {y.dtype}, expected numbers or names of classes.")
+    if y.dtype.kind == "U" and not _is_text(y):
+        raise CuveeError(f"{name}: y holds labels that are no Unicode text: mend them.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y))[0])
         raise CuveeError(
@@ -195,6 +197,12 @@ def labels(name: str, given: Any, rows: int) -> np.ndarray | None:
             "classes: for quantities give numbers with a point, y.astype(float)."
         )
     return y
+
+
+def _is_text(y: np.ndarray) -> bool:
+    """Whether every code is a character and none is half a surrogate pair; a file may hold any."""
+    codes = np.frombuffer(y.astype(y.dtype.newbyteorder("=")).tobytes(), np.uint32)
+    return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()
 
 
 def _of_one_kind(name: str, y: np.ndarray) -> np.ndarray:

@@ -54,7 +54,8 @@ class Texts:
 
 
 def serial(
-    job: Callable[[Any], Any], items: Sequence[Any], *, label: str, holds: int = 0
+    job: Callable[[Any], Any], items: Sequence[Any], *, label: str, holds: int = 0,
+    light: bool = False,
 ) -> Iterator[Any]:
     """An engine that does one thing after another."""
     return map(job, items)

@@ -1,0 +1,135 @@
+"""The Ray engine beside threads on one node: the same count and the same writing, two workers.
+
+Times are without the start of the cluster, which is told apart. Memory is that of the process and
+of all that it starts, pages that several of them share counted once.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from benchmarks.memory import make
+from benchmarks.one_pass import TOKENS, proxy_tally
+from benchmarks.shared import Figure, Options, alternating, data_of, over, targets
+from cuvee import export
+from cuvee.core.data import Data
+from cuvee.engine import cluster
+from cuvee.engine import load as load_engine
+
+WORKERS = 2
+PARTS = 4
+"""Sets of files, of three formats each."""
+SIZE = 60e6
+"""Bytes of text of each."""
+ALONE = """
+import sys
+from pathlib import Path
+from benchmarks.engines import work_on
+work_on(Path(sys.argv[1]), sys.argv[2])
+"""
+
+
+def run(options: Options) -> list[Figure]:
+    """Seconds, their ratio, and peaks."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in range(PARTS):
+            (folder / f"text{part}").mkdir()
+            make(folder / f"text{part}", SIZE)
+        begin = time.perf_counter()
+        with cluster.joined("local", WORKERS):
+            start = time.perf_counter() - begin
+            taken = _times(folder, options.rounds)
+        cluster.end()
+        peaks = {engine: _peak(folder, engine) for engine in ("local", "ray")}
+    note = f"{PARTS * SIZE / 1e6:.0f} MB of text in {3 * PARTS} files, {WORKERS} workers"
+    figures = [Figure(name, seconds, "s", note=note) for name, seconds in taken.items()]
+    for what in ("count", "write"):
+        ratios = over(taken[f"{what}, ray"], taken[f"{what}, local"])
+        figures.append(Figure(f"{what}, ray over local", ratios, "times", "<= 1.15", note=note))
+    both = [sum(pair) for pair in zip(taken["count, ray"], taken["write, ray"])]
+    alone = [sum(pair) for pair in zip(taken["count, local"], taken["write, local"])]
+    return [
+        *figures,
+        Figure("both, ray over local", over(both, alone), "times", "<= 1.15", note=note),
+        Figure("start of the cluster", [start], "s", note="once a process; not in the ratios"),
+        Figure("peak, local", [peaks["local"] / 1e9], "GB", note=note),
+        Figure("peak, ray, all its processes", [peaks["ray"] / 1e9], "GB", note=note),
+    ]  # fmt: skip
+
+
+def data_in(folder: Path, engine: str) -> Data:
+    """The sources, on an engine."""
+    specs = {part.name: str(part / "*.*") for part in sorted(folder.glob("text*"))}
+    specs = {
+        f"{name}{i}": str(path)
+        for name in specs
+        for i, path in enumerate(sorted((folder / name).iterdir()))
+    }
+    data = data_of(specs, targets(TOKENS))
+    where = load_engine(engine, WORKERS)
+    return Data(data.sources, data.targets, data.units, where)
+
+
+def _times(folder: Path, rounds: int) -> dict[str, list[float]]:
+    jobs = {}
+    for engine in ("local", "ray"):
+        data = data_in(folder, engine)
+        survey = data.survey()[0]
+        jobs[f"count, {engine}"] = partial(data.survey, proxy_tally(data))
+        jobs[f"write, {engine}"] = partial(_write, data, survey, folder / f"out-{engine}")
+    return alternating(jobs, rounds)
+
+
+def _write(data: Data, survey: object, out: Path) -> None:
+    """Half of all tokens, equal parts of each source."""
+    many = len(data.sources)
+    tokens = int(survey.available.min() * many / 2)  # type: ignore[attr-defined]
+    export.write_dataset(
+        out, data, survey, survey.available * 0 + 1 / many, tokens,  # type: ignore
+        format=export.load("parquet"), seed=0,
+    )  # fmt: skip
+    shutil.rmtree(out)
+
+
+def work_on(folder: Path, engine: str) -> None:
+    """Count and write once."""
+    data = data_in(folder, engine)
+    survey = data.survey(proxy_tally(data))[0]
+    _write(data, survey, folder / f"alone-{engine}")
+
+
+def _peak(folder: Path, engine: str) -> float:
+    """Bytes at the peak of a process that works on one engine, and of its children."""
+    process = subprocess.Popen([sys.executable, "-c", ALONE, str(folder), engine])
+    most, done = 0.0, threading.Event()
+    while not done.wait(0.2):
+        if process.poll() is not None:
+            done.set()
+        most = max(most, _held(process.pid))
+    if process.returncode:
+        raise RuntimeError(f"the work on engine {engine} failed")
+    return most
+
+
+def _held(pid: int) -> float:
+    try:
+        every = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return 0.0
+    return sum(map(_proportional, every))
+
+
+def _proportional(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:  # it has ended
+        return 0.0
+    return next((1024.0 * int(s.split()[1]) for s in lines if s.startswith("Pss:")), 0.0)

@@ -1,0 +1,97 @@
+"""What `--help` says of each command: a first line, then examples."""
+
+BLEND = """\
+Find the best blend of several sources for a target and a budget, and write it.
+
+  cuvee blend 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
+      --target val.jsonl --budget 10M --out mixed/
+  cuvee blend 'web=web/*.parquet' code=code/ --target val.jsonl --budget 1M \\
+      --proxy transformer --runs 16
+  cuvee blend --runs runs.csv --target pile_cc
+
+The second form trains 16 small models, each where counts and the runs before say that it teaches
+most. The third needs no text: it learns from training runs that you already have.
+A source is NAME=PATH: parquet, jsonl (.gz, .zst), arrow/feather, csv/tsv, plain text,
+a folder of such files, or a Hugging Face dataset saved to disk. Quote globs.
+"""
+TRIAL = """\
+Predict the losses of mixtures that you give, without training or by one small run of each.
+
+  cuvee trial 'web=web/*.parquet' code=code/ --target val.jsonl --budget 10M \\
+      --shares mixtures.csv --out losses.csv
+  cuvee trial 'web=web/*.parquet' code=code/ --shares web=0.3,code=0.7 --budget 10M
+
+mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
+with loss/<target> and its spread sd/<target>. With --proxy transformer each mixture is trained on.
+"""
+COMPARE = """\
+Run every method on your data, and judge each on documents that none has seen.
+
+  cuvee compare 'web=web/*.parquet' code=code/ books=books.jsonl.zst \\
+      --target val.jsonl --budget 10M --methods all --seeds 5 --out compared/
+
+Half of each target's documents are for choosing, half for judging. Every method may spend the
+same proxy tokens on its trials.
+"""
+SCORE = """\
+How well does each method forecast runs that it has not seen?
+
+  cuvee score --runs train.csv --test test.csv --methods surrogate,regmix,mixing_law
+
+Every method is fitted to the first table and judged on the second: rank correlation, error,
+regret of the mixture that it would choose, coverage of its intervals, seconds.
+The baselines uniform, natural and own_share are always there.
+"""
+PREDICT = """\
+What would training give at another budget or size? A law fitted to your runs, and how sure it is.
+
+  cuvee predict runs.csv --at params=7e9,tokens=140e9
+  cuvee predict runs.csv --method chinchilla --target pile --budget-flops 1e24 --chart law.html
+  cuvee predict runs.csv --methods all
+  cuvee predict ours.csv --against theirs.csv --at params=7e9,tokens=140e9
+
+runs.csv has columns params, tokens and loss/<target>; every other column of numbers is an axis
+that a law may use. The third form compares laws on the largest runs, which they did not see; the
+fourth compares two procedures by their laws.
+"""
+RUNS = """\
+What a table of runs holds; written in another form if asked.
+
+  cuvee runs ratios.csv,metrics.csv --out runs.csv
+  cuvee runs runs.csv --to olmix --out swarm/
+"""
+INFER = """\
+What was a tokenizer trained on? Shares of candidate sources, from its list of merges.
+
+  cuvee infer tokenizer.json de='german/*.parquet' en='english/*.parquet' code=code/
+
+Give samples of every source that may have been in its training text.
+"""
+DISCOVER = """\
+Find domains in text that has no labels, to be mixed as sources.
+
+  cuvee discover 'crawl/*.parquet' --domains 20 --out domains/
+
+Documents are embedded and clustered; each domain is described by its most telling words and, with
+--out, written to a Parquet file. The command that mixes them is printed.
+"""
+RERUN = """\
+Do again what a recipe says: the same input gives the same bytes.
+
+  cuvee rerun mixed/recipe.json --out again/
+
+Paths in the recipe are as they were typed: run this from the same folder.
+"""
+DEMO = """\
+The main job on text that every Python installation carries.
+
+Sources are code, docstrings, comments, names of characters and the language reference, which is
+the target and far too small to train on alone.
+"""
+METHODS = """\
+List the methods of every room, or of one.
+"""
+EVIDENCE = """\
+Run a method's own central claim at small scale, and record what came out.
+Needs a checkout of the repository, which has the folder evidence/.
+"""

@@ -1,0 +1,149 @@
+"""Where a piece of work is done: by which engine, in which folder, together with whom."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cuvee import engine as engines
+from cuvee import export
+from cuvee import sources as room
+from cuvee.core import CuveeError
+from cuvee.core.data import Engine, Source
+from cuvee.core.files import is_remote, remove_tree
+from cuvee.core.recipe import to_json, versions
+from cuvee.core.run_files import table_files
+from cuvee.engine import Kept, Progress
+from cuvee.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What there is to work with.
+
+    Args:
+        engine: A name in `cuvee.engine.METHODS`.
+        workers: At a time; 0: all cores.
+        address: Of a cluster; "": this machine.
+        rank: Number of this process among those that do the work together, from 0.
+        world: How many there are.
+    """
+
+    engine: str = "local"
+    workers: int = 0
+    address: str = ""
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        if self.world < 1 or not 0 <= self.rank < self.world:
+            raise CuveeError(
+                f"expected --rank from 0 to --world less 1, got rank {self.rank} of {self.world}."
+            )
+        if self.address and self.engine == "local":
+            raise CuveeError(f"--address {self.address} is of a cluster: add --engine ray.")
+
+    def start(self, progress: Progress) -> Engine:
+        """The engine."""
+        settings = {"address": self.address} if self.address else {}
+        return engines.load(self.engine, self.workers, progress, **settings)
+
+
+@contextmanager
+def at_work(
+    means: Means, question: Question, folder: Path | None, progress: Progress
+) -> Iterator[Engine]:
+    """An engine that keeps what it has done in a folder, until all of the work is done.
+
+    Args:
+        means: What there is to work with.
+        question: What is asked: another one does not get this one's results.
+        folder: Which nobody else may work in; None: nothing is kept.
+        progress: Called after each finished job.
+
+    Raises:
+        CuveeError: Somebody else works there, or there is no folder for several processes.
+    """
+    if folder is None:
+        if means.world > 1:
+            raise CuveeError("--rank and --world need --out: processes share the work there.")
+        yield means.start(progress)
+        return
+    name = _identity(question, means.world)
+    new = not folder.exists()
+    engine = means.start(progress)
+    with export.locked(folder, means.rank):
+        kept = Kept(engine, folder / ".cuvee" / "jobs" / name, means.rank, means.world)
+        try:
+            yield kept
+        except BaseException as error:
+            kept.fail(str(error) or type(error).__name__)
+            if means.world == 1:
+                _tidy(folder, new)
+            raise
+        kept.leave()
+        if means.rank == 0:
+            remove_tree(folder / ".cuvee")
+            _drop_empty(folder)
+
+
+def _tidy(folder: Path, new: bool) -> None:
+    """Leave no empty folder behind where nothing was done."""
+    inside = folder / ".cuvee"
+    if is_remote(folder) or any((inside / part).exists() for part in ("jobs", "spill")):
+        return
+    remove_tree(inside)
+    if new:
+        _drop_empty(folder)
+
+
+def _drop_empty(folder: Path) -> None:
+    if not is_remote(folder):
+        with suppress(OSError):  # there is something in it, or it is gone already
+            folder.rmdir()
+
+
+def _identity(question: Question, world: int) -> str:
+    """Name of what is asked of which files, as they are now, by which versions, in how many."""
+    texts = [
+        room.open_source(name, spec, question.text_of(name))
+        for name, spec in (*question.sources.items(), *_targets(question))
+    ]
+    tables = [str(file) for table in question.tables for file in table_files(table)]
+    others = [str(question.tokenizer)] if question.tokenizer else []
+    files = {file: _stamp(file) for file in (*_files(texts), *tables, *others)}
+    asked = {
+        "settings": question.settings(), "files": files, "versions": versions(), "world": world,
+    }  # fmt: skip
+    return hashlib.blake2b(to_json(asked), digest_size=8).hexdigest()
+
+
+def _stamp(file: str) -> list[str]:
+    """What changes with a file, without reading it; of a folder, of the files in it."""
+    if "://" in file:
+        from fsspec.core import url_to_fs
+
+        store, path = url_to_fs(file)
+        info = store.info(path)
+        return [
+            str(info.get(key)) for key in ("ETag", "etag", "md5Hash", "size", "created", "mtime")
+        ]
+    path = Path(file)
+    inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return [f"{s.st_size} {s.st_mtime_ns} {s.st_ino}" for s in (p.stat() for p in inside)]
+
+
+def _targets(question: Question) -> Iterator[tuple[str, Any]]:
+    """Targets that are files of their own."""
+    wanted = question.target
+    given = wanted if isinstance(wanted, dict) else {"target": wanted}
+    for name, spec in given.items():
+        if isinstance(spec, str) and spec not in question.sources:
+            yield name, spec
+
+
+def _files(sources: Sequence[Source]) -> Iterator[str]:
+    for source in sources:
+        yield from getattr(source, "paths", ())

@@ -1,0 +1,30 @@
+"""The soak of kills at a small size: every command that writes, killed by the system, begun again.
+
+`python -m soak kill` does the same hundreds of times.
+"""
+
+import pytest
+from soak.commands import COMMANDS
+from soak.kill import campaign
+
+SMALL = ("blend", "blend jsonl", "rerun", "compare", "discover", "runs olmix", "trial")
+
+
+@pytest.fixture(scope="module")
+def tallies(tmp_path_factory):
+    chosen = [command for command in COMMANDS if command.name in SMALL]
+    return campaign(tmp_path_factory.mktemp("soak") / "kill", 3, commands=chosen, seed=1)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_killed_and_begun_again(tallies, name):
+    found = tallies[name]
+    assert found.problems == []
+    assert (found.differences, found.orphans, found.half) == (0, 0, 0)
+    assert found.kills == 3
+    assert found.resumed > 0
+
+
+def test_every_command_is_in_the_soak():
+    names = {command.words[0] for command in COMMANDS}
+    assert names == {"blend", "rerun", "demo", "compare", "discover", "predict", "runs", "trial"}
