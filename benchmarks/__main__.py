@@ -22,7 +22,7 @@ from cuvee.core.recipe import to_json, versions
 
 NAMES = (
     "one_pass", "threads", "readers", "mixture", "descent", "laws", "surrogate", "import_time",
-    "shares", "memory", "predict", "training", "live", "blends", "scale",
+    "shares", "memory", "predict", "training", "live", "blends", "scale", "virtual",
 )  # fmt: skip
 SIZES = {"memory": "5GB", "scale": "10GB"}
 """Text that these make."""

@@ -53,6 +53,7 @@ class Started:
         from soak import child
 
         self.place, self.took = place, CONTEXT.Array("d", 2, lock=False)
+        place.log.unlink(missing_ok=True)
         words = [word.replace("OUT", str(place.out)) for word in words]
         arguments = (words, place, self.took)
         self.process = CONTEXT.Process(target=child.run, args=arguments, kwargs=settings)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from cuvee.answer import Blend
     from cuvee.comparison import compare
     from cuvee.core import CuveeError, Estimate
+    from cuvee.datasets import open_dataset
     from cuvee.driver import blend, trial
+    from cuvee.exporting import export_dataset
     from cuvee.forecasting import predict
     from cuvee.from_runs import blend_runs
     from cuvee.inference import infer
@@ -31,7 +33,9 @@ _VERBS = {
     "blend_runs": "cuvee.from_runs",
     "compare": "cuvee.comparison",
     "contrast": "cuvee.procedures",
+    "export_dataset": "cuvee.exporting",
     "infer": "cuvee.inference",
+    "open_dataset": "cuvee.datasets",
     "plan": "cuvee.planning",
     "predict": "cuvee.forecasting",
     "score": "cuvee.scoring",
@@ -41,7 +45,7 @@ _VERBS = {
 
 __all__ = [
     "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare", "contrast",
-    "infer", "plan", "predict", "score", "score_laws", "trial",
+    "export_dataset", "infer", "open_dataset", "plan", "predict", "score", "score_laws", "trial",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`cuvee` and `python -m cuvee`: loads little, so that Ctrl-C is understood from the first moment."""
+"""`cuvee` and `python -m cuvee`: loads little, so that Ctrl-C is understood at once."""
 
 import os
 import signal

@@ -135,7 +135,8 @@ def _tokens(
     if one.counted:
         return float(each.sum()), 0.0
     mid = float(text[0] * each.sum() / max(size, 1))
-    sizes = np.array([max(g.text, 1) for g in one.glimpses], float)
+    groups = [one.glimpses[piece.start : piece.stop] for piece in one.pieces()]
+    sizes = np.array([max(sum(g.text for g in group), 1) for group in groups], float)
     per = each / sizes
     alike = RATIO / 2 if one.whole else RATIO
     error = alike if len(per) < 3 else float(per.std(ddof=1) / np.sqrt(len(per)) / per.mean())
@@ -166,7 +167,6 @@ def steps(
     done.append(trials)
     if written is not None:
         done += _writing(found, amounts, workers, largest, shares, budget, written)
-        done.append(Step.of("fingerprints again", hashed, everything))
     return tuple(done)
 
 
@@ -258,7 +258,7 @@ def _kept(found: Rehearsal, amounts: Amounts) -> float:
     for passed in found.passes:
         sizes = passed.watch.of("reading sources").kept
         pieces = sum(one.pieces_in_all for one in found.looks)
-        looked = sum(len(one.glimpses) for one in found.looks)
+        looked = sum(len(one.pieces()) for one in found.looks)
         text = sum(one.text for one in found.looks)
         larger = float(amounts.text[:, 0].sum()) / max(pieces, 1) / max(text / max(looked, 1), 1)
         total += float(np.mean(sizes or [0])) * max(larger, 1.0) ** GROWTH * pieces

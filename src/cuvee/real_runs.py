@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +172,7 @@ class Bench:
         self.progress(_so_far(study), len(study.trials), total)
         trials = _repeats(study, trials)
 
-        def ask(trial: Trial) -> Outcome:
-            return run(self.trainer, self.seed, trial)
-
+        ask = partial(run, self.trainer, self.seed)  # and nothing else: it may travel
         engine = silenced(self.engine)  # its own progress counts the runs of one round only
         # A single run has all cores for itself, unless other processes wait for what comes of it.
         many = len(trials) > 1 or isinstance(engine, Kept)

@@ -161,7 +161,7 @@ def _read(item: tuple[Look, Piece]) -> int:
 
 def by_source(looks: Sequence[Look], seconds: Sequence[Clocks]) -> Float[np.ndarray, "sources 2"]:
     """Sums over the glimpses of each source."""
-    ends = np.cumsum([len(one.glimpses) for one in looks])
+    ends = np.cumsum([len(one.pieces()) for one in looks])
     return np.array([part.sum(axis=0) for part in np.split(np.array(seconds), ends[:-1])])
 
 

@@ -11,6 +11,7 @@ from cuvee import engine as engines
 from cuvee import export
 from cuvee import sources as room
 from cuvee.core import CuveeError
+from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Source
 from cuvee.core.files import is_remote, remove_tree
 from cuvee.core.recipe import to_json, versions
@@ -71,6 +72,7 @@ def at_work(
             raise CuveeError("--rank and --world need --out: processes share the work there.")
         yield means.start(progress)
         return
+    check_apart(folder, question.sources, question.target)
     name = _identity(question, means.world)
     new = not folder.exists()
     engine = means.start(progress)

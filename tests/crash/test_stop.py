@@ -12,7 +12,17 @@ from tests.crash.world import BLEND, OUT, tree
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LINES = ("cuvee: stopped. What is finished stays; --resume goes on.\n", "cuvee: stopped.\n")
-START = "from cuvee.__main__ import main; print('here', flush=True); raise SystemExit(main())"
+START = """
+import sys
+
+def hook(event, details):
+    if event == "import" and details[0] == "cuvee.cli":
+        print("here", flush=True)
+
+sys.addaudithook(hook)
+from cuvee.__main__ import main
+sys.exit(main())
+"""
 
 
 @pytest.mark.parametrize("number", STATUS)

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from tests.planning.world import spec, texts
 
 from cuvee.cli import main
-from tests.planning.world import spec, texts
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 import os
 
 import pytest
+from tests.planning.world import spec, texts
 
 import cuvee
 from cuvee import CuveeError
 from cuvee.cli import main
 from cuvee.core import capacity
 from cuvee.export import space
-from tests.planning.world import spec, texts
 
 
 @pytest.fixture(scope="module")

@@ -107,21 +107,21 @@ def place(scheme: str) -> str:
     """The address of a new, empty bucket."""
     address = f"{scheme}://bucket-{next(numbers)}"
     store, path = remote.store(address)
-    store.fs.mkdir(path)
+    store.mkdir(path)
     return address
 
 
 def put(address: str, content: bytes) -> str:
     """Write a file behind cuvee's back."""
     store, path = remote.store(address)
-    store.fs.pipe_file(path, content)
+    store.pipe_file(path, content)
     return address
 
 
 def remove(address: str) -> None:
     """Delete a file behind cuvee's back."""
     store, path = remote.store(address)
-    store.fs.rm_file(path)
+    store.rm_file(path)
 
 
 def copy(folder: Path, to: str) -> str:

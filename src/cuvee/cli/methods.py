@@ -16,7 +16,8 @@ ROOMS = {
     "proxies": "what would training on this give?",
     "mix": "how much of which source?",
     "predict": "what at another budget, size, or seed?",
-    "export": "what does a trainer read?",
+    "export": "how is a dataset written?",
+    "trainers": "what does a trainer read?",
     "engine": "where does it run?",
 }
 

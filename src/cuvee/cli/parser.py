@@ -37,13 +37,14 @@ def build_parser() -> argparse.ArgumentParser:
     rerun.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     _common(rerun)
     _ranks(rerun)
+    _export(_command(commands, "export", texts.EXPORT, "export:export"))
     demo = _command(commands, "demo", texts.DEMO, "demo:demo")
     demo.add_argument("--out", default="demo", metavar="DIR", help="default: demo")
     demo.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     demo.add_argument("--budget", default="2M", metavar="N", help="tokens; default: 2M")
     _common(demo)
     methods = _command(commands, "methods", texts.METHODS, "methods:methods")
-    methods.add_argument("room", nargs="?", help="sources, proxies, mix, predict, export or engine")
+    methods.add_argument("room", nargs="?", help="e.g. mix; default: all")
     methods.add_argument("--json", action="store_true", help="print JSON")
     evidence = _command(commands, "evidence", texts.EVIDENCE, "methods:evidence")
     evidence.add_argument("which", nargs="?", metavar="ROOM[/METHOD]", help="default: all")
@@ -225,6 +226,17 @@ def _trial(parser: argparse.ArgumentParser) -> None:
     _dry_run(parser)
     _common(parser)
     _ranks(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DIR", help="that cuvee blend --out has written")
+    parser.add_argument("--to", required=True, metavar="T", help="NAME or NAME:SETTING=VALUE")
+    parser.add_argument("--out", required=True, metavar="DIR", help="new or empty folder")
+    parser.add_argument(
+        "--tokenizer", metavar="FILE", help="tokenizer.json, for forms that hold tokens"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
 
 
 def _score(parser: argparse.ArgumentParser) -> None:

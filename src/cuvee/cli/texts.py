@@ -75,6 +75,16 @@ Find domains in text that has no labels, to be mixed as sources.
 Documents are embedded and clustered; each domain is described by its most telling words and, with
 --out, written to a Parquet file. The command that mixes them is printed.
 """
+EXPORT = """\
+Write a mixed dataset in the form that a trainer reads.
+
+  cuvee export mixed/ --to megatron --out megatron/
+  cuvee export mixed/ --to mds --out shards/
+  cuvee export mixed/ --to tokens --tokenizer tokenizer.json --out tokens/
+
+Some stacks read the mixed documents in a form of their own; others mix each source's own files and
+are given the weights. `cuvee methods trainers` lists them all.
+"""
 RERUN = """\
 Do again what a recipe says: the same input gives the same bytes.
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -49,19 +49,10 @@ class About:
     folder: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Store:
-    """A filesystem of fsspec, and what is known of its files.
-
-    What was looked at once is taken to stay: a file that changed since is an error where it is
-    read, and not a mixture of two states.
-    """
-
-    fs: Any
-    seen: dict[str, About] = field(default_factory=dict)
-
-
-_stores: dict[Any, Store] = {}
+_stores: dict[Any, Any] = {}
+_seen: dict[str, About] = {}
+"""What was looked at once is taken to stay: a file that changed since is an error where it is
+read, and not a mixture of two states."""
 
 
 def is_address(path: str) -> bool:
@@ -69,8 +60,8 @@ def is_address(path: str) -> bool:
     return "://" in path and _begins(path) is not None
 
 
-def store(address: str) -> tuple[Store, str]:
-    """The store behind an address, one for each process, and the path in it."""
+def store(address: str) -> tuple[Any, str]:
+    """The filesystem behind an address, one for each process, and the path in it."""
     scheme, _, rest = address.partition("://")
     how = tuple((k, v) for k, v in os.environ.items() if k.startswith(ENVIRONMENT))
     key = (os.getpid(), scheme, rest.partition("/")[0], how)
@@ -82,9 +73,9 @@ def store(address: str) -> tuple[Store, str]:
             shared = (os.getpid(), scheme, within, how)
             if not kind.async_impl:  # those may not be used by several threads at once
                 key, shared = (*key, threading.get_ident()), (*shared, threading.get_ident())
-            found = _stores.get(shared) or Store(_filesystem(address, scheme, kind))
+            found = _stores.get(shared) or _filesystem(address, scheme, kind)
         found = _stores[key] = _stores.setdefault(shared, found)
-    return found, found.fs._strip_protocol(address)
+    return found, found._strip_protocol(address)
 
 
 def _kind(address: str, scheme: str) -> Any:
@@ -130,17 +121,17 @@ def _filesystem(address: str, scheme: str, kind: Any) -> Any:
 
 def look(address: str, fresh: bool = False) -> About | None:
     """A file or folder, or None if there is none; `fresh` asks the store again."""
-    at, path = store(address)
-    if not fresh and address in at.seen:
-        return at.seen[address]
+    if not fresh and (known := _seen.get(address)):
+        return known
+    fs, path = store(address)
     with told(address):
         try:
-            info = at.fs.info(path)
+            info = fs.info(path)
         except FileNotFoundError as error:
             if is_missing(error):
                 return None
             raise
-    return _noted(at, address, info)
+    return _noted(address, info)
 
 
 def about(address: str, fresh: bool = False) -> About:
@@ -153,11 +144,11 @@ def about(address: str, fresh: bool = False) -> About:
     return found
 
 
-def _noted(at: Store, address: str, info: dict[str, Any]) -> About:
+def _noted(address: str, info: dict[str, Any]) -> About:
     folder = info.get("type") == "directory"
     size = info.get("size") if info.get("partial", True) or info.get("size") == 0 else None
     found = About(0 if folder else -1 if size is None else int(size), _mark(info), folder)
-    at.seen[address] = found
+    _seen[address] = found
     return found
 
 
@@ -181,33 +172,33 @@ def marks(addresses: Sequence[str]) -> dict[str, str]:
 
 def matches(pattern: str) -> list[str]:
     """Files that a glob stands for, or folders if it is none of files; hidden ones left out."""
-    at, path = store(pattern)
-    spelled = _speller(pattern, at)
+    fs, path = store(pattern)
+    spelled = _speller(pattern, fs)
     with told(pattern):
-        found = at.fs.glob(path, detail=True)
-    every = _shown(at, {spelled(p): info for p, info in found.items()}, pattern)
-    return [a for a in every if not at.seen[a].folder] or every
+        found = fs.glob(path, detail=True)
+    every = _shown({spelled(p): info for p, info in found.items()}, pattern)
+    return [a for a in every if not _seen[a].folder] or every
 
 
 def below(address: str) -> list[str]:
     """Files in a folder at any depth, hidden ones left out."""
-    at, path = store(address)
-    spelled = _speller(address, at)
+    fs, path = store(address)
+    spelled = _speller(address, fs)
     with told(address):
-        found = at.fs.find(path, detail=True)
+        found = fs.find(path, detail=True)
     files = {spelled(p): info for p, info in found.items() if not p.endswith("/")}
     if address.startswith(("http://", "https://")):  # links that sort a page of links
         files = {a: info for a, info in files.items() if "?" not in a}
-    return _shown(at, files, address)
+    return _shown(files, address)
 
 
-def _shown(at: Store, found: dict[str, dict[str, Any]], asked: str) -> list[str]:
+def _shown(found: dict[str, dict[str, Any]], asked: str) -> list[str]:
     """Noted, less what is hidden further down than what was asked for."""
     named = asked.count("/.")
     shown = {a: info for a, info in found.items() if a.count("/.") <= named}
     for address, info in shown.items():
         if info.get("type") == "directory" or info.get("size") is not None:
-            _noted(at, address, info)
+            _noted(address, info)
         else:  # pages of links tell no sizes
             about(address)
     return sorted(shown)
@@ -215,10 +206,10 @@ def _shown(at: Store, found: dict[str, dict[str, Any]], asked: str) -> list[str]
 
 def inside(address: str) -> list[str]:
     """Names of what lies in a folder; none if there is no such folder."""
-    at, path = store(address)
+    fs, path = store(address)
     with told(address):
         try:
-            found = at.fs.ls(path, detail=False)
+            found = fs.ls(path, detail=False)
         except (FileNotFoundError, NotADirectoryError) as error:
             if isinstance(error, FileNotFoundError) and not is_missing(error):
                 raise
@@ -226,13 +217,13 @@ def inside(address: str) -> list[str]:
     return sorted({name.rstrip("/").rpartition("/")[2] for name in found} - {""})
 
 
-def _speller(address: str, at: Store) -> Callable[[str], str]:
+def _speller(address: str, fs: Any) -> Callable[[str], str]:
     """Turns a path in a store into an address, written as the user writes it."""
     whole = address.rstrip("/")
-    path = at.fs._strip_protocol(whole).rstrip("/")
+    path = fs._strip_protocol(whole).rstrip("/")
     if not whole.endswith(path):
         raise CuveeError(
-            f"{address}: expected {at.fs.unstrip_protocol(path)}, with the rest of the address in "
+            f"{address}: expected {fs.unstrip_protocol(path)}, with the rest of the address in "
             "the environment."
         )
     start = whole[: len(whole) - len(path)]
@@ -250,9 +241,9 @@ def opened(address: str, ahead: int = AHEAD) -> BinaryIO:
         CuveeError: Also while it is read: it cannot be reached, or changed.
     """
     known = about(address)
-    at, path = store(address)
+    fs, path = store(address)
     with told(address):
-        file = at.fs.open(path, "rb", cache_type="none")
+        file = fs.open(path, "rb", cache_type="none")
         if isinstance(file, io.BytesIO):  # of memory://, one for all who read it
             file = io.BytesIO(file.getvalue())
         details = getattr(file, "details", None)
@@ -356,7 +347,7 @@ def starts(addresses: Sequence[str], most: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _starts(group: list[str], most: int) -> Iterator[tuple[str, bytes]]:
-    small = [a for a in group if 0 < about(a).size <= most and store(a)[0].fs.async_impl]
+    small = [a for a in group if 0 < about(a).size <= most and store(a)[0].async_impl]
     found = _together(small)
     for address in group:
         if address in found:
@@ -370,9 +361,9 @@ def _together(addresses: list[str]) -> dict[str, bytes]:
     """Whole small files by address, fetched at the same time."""
 
     def whole(address: str) -> bytes:
-        at, path = store(address)
+        fs, path = store(address)
         with told(address):
-            data = at.fs.cat_file(path)
+            data = fs.cat_file(path)
         if len(data) != about(address).size:
             raise CuveeError(f"{address}: {CHANGED}")
         return data

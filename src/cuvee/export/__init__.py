@@ -1,4 +1,4 @@
-"""What does a trainer read? Formats of the shards, and the writer that fills them."""
+"""How is a dataset written? Formats of the shards, and the writer that fills them."""
 
 from cuvee.contracts import Format
 from cuvee.core.methods import make as _make

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int
 
-from cuvee.core import stream
+from cuvee.core import CuveeError, stream
 from cuvee.core.data import Cut, Data, Piece, Source, Survey
 from cuvee.core.files import explained, whole_file
 from cuvee.core.methods import missing
@@ -46,6 +46,13 @@ class Stream:
     tokens: Int[np.ndarray, "tokens"]
     ratio: float
     part: float
+
+    def __reduce__(self) -> Any:
+        """Another process maps the file for itself."""
+        if isinstance(self.tokens, np.memmap) and self.tokens.filename is not None:
+            file = str(self.tokens.filename)
+            return _mapped, (self.name, file, self.tokens.dtype.str, self.ratio, self.part)
+        return Stream, (self.name, self.tokens, self.ratio, self.part)
 
     def many(self, context: int, part: float = 1.0) -> int:
         """Windows of a part of the stream; at least one."""
@@ -179,9 +186,24 @@ def read_streams(names: Sequence[str], folder: Path) -> tuple[Stream, ...]:
     found = []
     for i, name in enumerate(names):
         about = json.loads(_about(folder, i).read_text(encoding="utf-8"))
-        tokens = np.memmap(folder / f"{i}.tokens", dtype=np.dtype(about["kind"]), mode="r")
-        found.append(Stream(name, tokens, about["ratio"], about["part"]))
+        file = str(folder / f"{i}.tokens")
+        found.append(_mapped(name, file, about["kind"], about["ratio"], about["part"]))
     return tuple(found)
+
+
+def _mapped(name: str, file: str, kind: str, ratio: float, part: float) -> Stream:
+    """The stream in a file.
+
+    Raises:
+        CuveeError: It is not there, as on a node that does not reach the cache folder.
+    """
+    try:
+        return Stream(name, np.memmap(file, dtype=np.dtype(kind), mode="r"), ratio, part)
+    except FileNotFoundError as error:
+        raise CuveeError(
+            f"{file}: expected tokens of source {name!r}, but there is no such file: give a "
+            "CUVEE_CACHE that all nodes reach."
+        ) from error
 
 
 def _drawn(

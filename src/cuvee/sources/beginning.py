@@ -3,12 +3,11 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
 
-from cuvee.sources.files import BLOCK, WINDOW, is_compressed
+from cuvee.sources.files import BLOCK, WINDOW, file_name, is_compressed, opened
 
 FEED = 4096
 """Packed bytes that are unpacked at a time."""
@@ -16,14 +15,17 @@ FEED = 4096
 
 def beginning(path: str, want: int) -> tuple[bytes, int]:
     """Whole lines of the beginning of a file, unpacked, and the bytes on disk that they took."""
-    out, used = b"", 0
-    with Path(path).open("rb") as file:
+    parts: list[bytes] = []
+    held = used = 0
+    with opened(path, buffering=BLOCK) as file:
         for part, at in _unpacked(file, path):
-            out, used = out + part, at
-            if len(out) >= want:
+            parts.append(part)
+            held, used = held + len(part), at
+            if held >= want:
                 break
         else:
-            return out, used
+            return b"".join(parts), used
+    out = b"".join(parts)
     end = out.rfind(b"\n") + 1 or len(out)
     return out[:end], round(used * end / len(out))
 
@@ -36,7 +38,7 @@ def _unpacked(file: BinaryIO, path: str) -> Iterator[tuple[bytes, int]]:
             used += len(part)
             yield part, used
         return
-    packed = path.lower().endswith(".zst")
+    packed = file_name(path).lower().endswith(".zst")
     context = zstandard.ZstdDecompressor(max_window_size=WINDOW)
 
     def begin() -> Any:
@@ -55,6 +57,7 @@ def _unpacked(file: BinaryIO, path: str) -> Iterator[tuple[bytes, int]]:
 
 def packed(data: bytes, path: str) -> bytes:
     """As the name of a file says."""
-    if path.lower().endswith(".zst"):
+    path = file_name(path).lower()
+    if path.endswith(".zst"):
         return zstandard.ZstdCompressor(level=1).compress(data)
-    return gzip.compress(data, 1) if path.lower().endswith(".gz") else data
+    return gzip.compress(data, 1) if path.endswith(".gz") else data

@@ -4,7 +4,6 @@ Readers ask here and never open a path themselves: a path with `://` goes to `co
 """
 
 import gzip
-import hashlib
 import os
 import re
 import zlib
@@ -23,6 +22,7 @@ from cuvee.core import remote
 from cuvee.core.data import Piece
 from cuvee.core.errors import CuveeError
 from cuvee.core.remote import is_address
+from cuvee.sources.hashed import hash_of, hash_once
 
 BLOCK = 1 << 20
 """Bytes that are read, and text that is handed on, at a time."""
@@ -251,8 +251,5 @@ def fingerprint(paths: Iterable[str]) -> Mapping[str, str]:
 
 
 def _hash(path: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
     with reading(path, "a file"), opened(path) as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return f"blake2b:{digest.hexdigest()}"
+        return hash_of(file) if is_address(path) else hash_once(path, file)

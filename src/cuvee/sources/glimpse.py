@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from cuvee.core.seeds import stream
 from cuvee.sources.arrow import Arrow
 from cuvee.sources.beginning import beginning, packed
 from cuvee.sources.csv import Csv
-from cuvee.sources.files import is_compressed, reading, size
+from cuvee.sources.files import by_ranges, file_name, is_compressed, reading, size
 from cuvee.sources.jsonl import Jsonl
 from cuvee.sources.memory import Memory
 from cuvee.sources.parquet import Parquet
@@ -28,6 +29,8 @@ LEAST, MOST = 4, 32
 """Glimpses of a source that is larger than what is looked at."""
 GLIMPSE = 1 << 19
 """Bytes of text of a glimpse, if so many can be afforded."""
+GROUPS = 4
+"""Pieces of a look."""
 READ_ON = 8
 """How much more is read than counted, where that is cheap."""
 
@@ -116,12 +119,13 @@ class Look:
         return self.whole and all(g.step == 1 for g in self.glimpses)
 
     def pieces(self) -> tuple[Piece, ...]:
-        """A glimpse each."""
-        return tuple(Piece("", i, i + 1) for i in range(len(self.glimpses)))
+        """Some glimpses each: few pieces, as each costs time of its own."""
+        ends = np.linspace(0, len(self.glimpses), min(GROUPS, len(self.glimpses)) + 1).astype(int)
+        return tuple(Piece("", int(a), int(b)) for a, b in pairwise(ends))
 
     def read(self, piece: Piece) -> Iterator[Batch]:
-        """The documents of a glimpse."""
-        return self.glimpses[piece.start].read()
+        """The documents of some glimpses."""
+        return chain.from_iterable(g.read() for g in self.glimpses[piece.start : piece.stop])
 
     def fingerprint(self) -> Mapping[str, str]:
         """None: what is only looked at is compared with nothing."""
@@ -230,7 +234,11 @@ def _part(source: Source, piece: Piece) -> _Part:
 
 def _row_counts(path: str) -> tuple[int, ...]:
     """Rows of each row group of a Parquet file."""
-    with reading(path, "a Parquet file"), pq.ParquetFile(path) as file:
+    with (
+        reading(path, "a Parquet file"),
+        by_ranges(path) as place,
+        pq.ParquetFile(place) as file,
+    ):
         groups = range(file.metadata.num_row_groups)
         return tuple(file.metadata.row_group(i).num_rows for i in groups)
 
@@ -314,10 +322,14 @@ def _first(source: Source, part: _Part, piece: Piece, want: int) -> Glimpse:
 
 
 def _in_files(source: Source, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
-    """Some files of a folder."""
+    """Some files of a folder, or some bytes of a long one."""
     ends = np.cumsum(part.inside)
     first = min(int(np.searchsorted(ends, into, side="right")), len(ends) - 1)
     begin = ends[first] - part.inside[first]
+    path = source.paths[part.piece.start + first]  # type: ignore[attr-defined]
+    if part.inside[first] > want and not is_compressed(path):
+        long = _Part(Piece(path, 0, part.inside[first]), part.kind, float(part.inside[first]))
+        return _in_bytes(source, long, into - begin, want, folder)
     last = max(int(np.searchsorted(ends, begin + want, side="right")), first + 1)
     piece = Piece("", part.piece.start + first, part.piece.start + last)
     lengths, _, _ = _lengths(source, piece, sys.maxsize)
@@ -346,7 +358,10 @@ def _from_beginning(source: Any, part: _Part, into: float, want: int, folder: Pa
     path = part.piece.path
     with reading(path, "a file of text"):
         begin, used = beginning(path, want)
-    short = folder / f"{source.name.encode().hex()[:40]}-{part.piece.start}-{Path(path).name}"
+    short = (
+        folder
+        / f"{source.name.encode().hex()[:40]}-{part.piece.start}-{Path(file_name(path)).name}"
+    )
     short.write_bytes(packed(begin, path))
     copied = replace(source, paths=(str(short),))
     piece = copied.pieces()[0]

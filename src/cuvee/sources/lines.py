@@ -83,7 +83,7 @@ def line_ends(path: str, stop: int) -> int:
     mark = remote.about(path).mark if is_address(path) else ""
     if not mark:
         return _counted(path, 0, stop)
-    cuts = [*range(0, stop, PIECE), stop]
+    cuts = [0, *range(PIECE - 1, stop, PIECE), stop]  # pieces are asked for one byte earlier
     return sum(_counted_once(path, a, b, mark) for a, b in pairwise(cuts))
 
 

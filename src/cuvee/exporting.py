@@ -1,0 +1,93 @@
+"""From a mixed dataset, or an answer that is not written yet, to what a trainer reads."""
+
+from pathlib import Path
+from typing import Any
+
+from cuvee import export as room
+from cuvee import trainers
+from cuvee.answer import Blend
+from cuvee.core import CuveeError
+from cuvee.core.dataset import Dataset, Part
+from cuvee.core.files import explained, remove_tree
+from cuvee.datasets import open_dataset
+from cuvee.question import IN_MEMORY
+
+
+def export_dataset(
+    dataset: Blend | Dataset | str | Path, to: str, out: str | Path, **settings: Any
+) -> str:
+    """Write a mixture in the form that a training stack reads.
+
+    Args:
+        dataset: Folder of a mixed dataset, or one that is open; or an answer that was not written,
+            for stacks that read each source's own files.
+        to: Name of the stack, see `cuvee methods trainers`; settings may stand in it:
+            `"tokens:tokenizer=tokenizer.json"`.
+        out: New or empty folder. It is there once all of it is.
+        settings: Of the stack.
+
+    Returns:
+        What to write on the trainer's side.
+
+    Raises:
+        CuveeError: The folder is not empty, or the stack cannot read such a dataset.
+
+    Example:
+        >>> import tempfile, cuvee
+        >>> texts = {"a": ["red green blue"] * 50 + ["blue"], "b": ["one two three"] * 50}
+        >>> answer = cuvee.blend(texts, target=["red blue"], budget=100)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     manifest = answer.write(f"{folder}/mixed")
+        ...     said = cuvee.export_dataset(f"{folder}/mixed", "datasets", f"{folder}/saved")
+    """
+    stack = trainers.load(to, **settings)
+    if isinstance(dataset, Blend):
+        dataset = _planned(dataset)
+    elif not isinstance(dataset, Dataset):
+        dataset = open_dataset(dataset)
+    out = Path(out)
+    if "://" in str(out):
+        raise CuveeError(f"{out}: exports are written on this machine; copy the finished folder.")
+    with explained(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise CuveeError(f"{out} is not empty: choose a new or an empty folder.")
+        part = out.absolute().with_name(f".{out.name}.part")
+        part.mkdir(parents=True, exist_ok=True)
+    with room.locked(part):
+        fresh = part / "whole"
+        with explained(out):
+            remove_tree(fresh)  # of a process that was killed
+            fresh.mkdir()
+        try:
+            said = stack.write(dataset, fresh)
+            with explained(out):
+                fresh.replace(out)
+        finally:
+            remove_tree(part)
+    return said.replace(str(fresh), str(out))
+
+
+def _planned(answer: Blend) -> Dataset:
+    """An answer as a dataset that nobody has written: its documents are an expectation."""
+    shares, problem = answer.shares.mean, answer.problem
+    written = answer.recipe.settings["sources"]
+    parts = []
+    for i, name in enumerate(problem.sources):
+        documents = sum(int((lengths > 0).sum()) for lengths in answer.survey.lengths[i])
+        tokens, available = round(shares[i] * problem.tokens), int(problem.available[i])
+        paths = written[name] if written[name] != IN_MEMORY else ()
+        parts.append(
+            Part(
+                name, (paths,) if isinstance(paths, str) else tuple(paths), float(shares[i]),
+                tokens, round(tokens * documents / max(available, 1)), available, documents,
+            )
+        )  # fmt: skip
+
+    def read(*where: int) -> Any:
+        raise CuveeError("this answer was not written: write it first, then export its folder.")
+
+    seed = int(answer.recipe.settings["seed"])
+    return Dataset(tuple(parts), answer.data.units.name, seed, (), read)
+
+
+__all__ = ["export_dataset"]
