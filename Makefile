@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Threads of BLAS only get in each other's way here, and would blur the benchmarks.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check bench evidence docs clean
+.PHONY: demo test check bench soak evidence docs clean
 
 demo: .venv/.ready
 	rm -rf demo
@@ -20,6 +20,10 @@ check: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python -m benchmarks
+
+soak: .venv/.ready
+	$(BIN)/python -m soak
+	$(BIN)/python -m soak.fuzz
 
 evidence: .venv/.ready
 	$(BIN)/cuvee evidence

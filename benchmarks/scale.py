@@ -8,6 +8,7 @@ folder given by `--folder`.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,15 +83,29 @@ class Command:
             raise CuveeError(f"{' '.join(self.arguments[:4])} ... failed: {errors[-500:]}")
         return self
 
-    def _watch(self, pause: float = 0.02) -> None:
-        """Note the most memory that the process and those below it held together."""
+    def _watch(self, pause: float = 0.25) -> None:
+        """Note the most memory that the process ever held, or held together with those below it.
+
+        Looking for them costs milliseconds, so it is done seldom.
+        """
         while self.running is not None and self.running.poll() is None:
             try:
                 some = [self.running, *self.running.children(recursive=True)]
-                self.peak = max(self.peak, sum(one.memory_info().rss for one in some))
+                held = sum(one.memory_info().rss for one in some)
             except psutil.Error:  # one has just ended
                 continue
+            self.peak = max(self.peak, held, _highest(self.running.pid))
             time.sleep(pause)
+
+
+def _highest(process: int) -> int:
+    """Bytes at the peak of one process so far; 0 where the system does not say."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+)", status)
+    return int(found[1]) * 1024 if found else 0
 
 
 @dataclass(frozen=True, slots=True)

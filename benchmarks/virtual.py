@@ -89,10 +89,12 @@ def _throughput(folder: Path, size: int, options: Options) -> list[Figure]:
     listed = _written(folder / "index", data, survey, 1, "index")
     _written(folder / "large", data, survey, TIMES, "index")
     files = [folder / "written" / shard["file"] for shard in written["shards"]]
-    some = 2**28 + 3 * (8 << 20) + size // 3  # a bit more than a quarter at a time
+    least = 2**28 + 3 * (8 << 20)  # what is taken beside the documents
+    once, often = (stream_of(folder, folder / "index", data, least + some)
+                   for some in (2 * size, size // 2))  # fmt: skip
     ways: dict[str, Callable[[], object]] = {
-        "streamed, one passage": partial(_read, stream_of(folder, folder / "index", data, 2**31)),
-        "streamed, four passages": partial(_read, stream_of(folder, folder / "index", data, some)),
+        "streamed, one passage": partial(_read, once),
+        f"streamed, {often.passages} passages": partial(_read, often),
         "shards read": lambda: [None for _ in shards(files)()],
         "sources read": lambda: [None for s in data.sources for p in s.pieces()
                                  for _ in s.read(p)],

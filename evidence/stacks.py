@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
 import orjson
+import pyarrow as pa
 
 from cuvee.core.dataset import Dataset
 from cuvee.testing.evidence import Missing
@@ -55,7 +57,16 @@ def planted(folder: Path) -> Dataset:
 def alone(name: str) -> Dataset:
     """All documents of one of these sources, as if they were a mixture."""
     words, held = LENGTHS[name], HELD[name]
-    return Planted((name,), (1.0,), (words,), (held,), (held,)).dataset()
+    table = pa.table(
+        {
+            "id": [f"{name}/{i}" for i in range(held)],
+            "text": [" ".join([name] * words)] * held,
+            "source": [name] * held,
+            "tokens": pa.array([words] * held, pa.uint32()),
+        }
+    )
+    whole = Planted((name,), (1.0,), (words,), (held,), (held,)).dataset()
+    return replace(whole, read=lambda: iter([table]))
 
 
 def with_tokenizer(folder: Path) -> dict[str, str]:

@@ -23,8 +23,7 @@ from typing import Any
 
 import orjson
 
-from soak.fuzz_targets import TARGETS
-from soak.fuzz_worker import COUNTS
+from soak.fuzz_targets import COUNTS, TARGETS
 
 LIMIT = 1024
 """Megabytes of a process; it has some 250 before the first input."""
@@ -38,9 +37,8 @@ LONGEST = 4096
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What to do: inputs of each target, the seed, and the folder for inputs that crash."""
+    """The seed, and the folder for inputs that crash."""
 
-    inputs: int
     seed: int
     kept: Path
 
@@ -125,7 +123,7 @@ def shares(inputs: int, names: Sequence[str]) -> dict[str, int]:
 def run(inputs: int, *, names: Sequence[str], kept: Path, processes: int, seed: int) -> dict:
     """Fuzz several readers, some at a time."""
     kept.mkdir(parents=True, exist_ok=True)
-    ask = Ask(inputs, seed, kept)
+    ask = Ask(seed, kept)
     begun = time.monotonic()
     many = shares(inputs, names)
     with ThreadPoolExecutor(processes) as pool:

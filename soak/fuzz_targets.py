@@ -7,7 +7,9 @@ with a message of one line, and nothing else.
 import argparse
 import csv
 import gzip
+import hashlib
 import io
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,12 +24,17 @@ import zstandard
 
 from cuvee import sources
 from cuvee.cli import blend
+from cuvee.core.codec import from_bytes, to_bytes
+from cuvee.core.data import Reject
 from cuvee.core.recipe import Recipe
 from cuvee.core.run_files import read_runs
 from cuvee.core.units import Tokenizer
+from cuvee.export.reading import finished
 from cuvee.sources import open_source
 
 TEXTS = ["plain words", "Grüße, 世界, 🎻", 'he said "yes, no"\nand left\r\n', "a \0 NUL", "x" * 300]
+COUNTS = struct.Struct("<3q")
+"""How a worker tells inputs begun, read and refused."""
 BETWEEN = b"\n--\n"
 """Between the parts of an input that becomes several files."""
 
@@ -145,6 +152,18 @@ def _tokenizer(data: bytes, folder: Path) -> None:
     list(units.cut(pa.array(TEXTS, pa.large_string())))
 
 
+def _manifest(data: bytes, folder: Path) -> None:
+    (folder / "manifest.json").write_bytes(data)
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / "part-00000.parquet").write_bytes(b"12345")
+    finished(folder, hashed=True)
+
+
+def _kept(data: bytes, folder: Path) -> None:
+    """Results of jobs: what was packed, or the bytes themselves."""
+    from_bytes(data[1:] if data[:1] == b"1" else _zst(data[1:]))
+
+
 def _json_lines(texts: list[str]) -> bytes:
     odd = [b"", b'{"text": null}', b'{"text": "\\ud800"}', b"[1]", b'{"text": NaN}', b'{"x": 1']
     return b"\n".join([*(orjson.dumps({"id": 1, "text": t}) for t in texts), *odd])
@@ -234,6 +253,11 @@ def _run_table() -> bytes:
     return out.getvalue()
 
 
+SHARD = {"file": "data/part-00000.parquet", "bytes": 5, "documents": 1, "tokens": 2,
+         "sha256": hashlib.sha256(b"12345").hexdigest()}  # fmt: skip
+MANIFEST = orjson.dumps({"unit": "words", "tokens": 2, "sources": {}, "shards": [SHARD]})
+KEPT = to_bytes((np.arange(5), ["a", 1.5, None, b"x"], {"k": Reject("a:1", "bad")}, 2**70))
+UNPACKED = zstandard.ZstdDecompressor().decompressobj().decompress(KEPT)
 STREAM = _ipc(ARRAYS[0], stream=True)
 STATE = orjson.dumps({"_data_files": [{"filename": "a.arrow"}], "_split": None})
 TARGETS: Mapping[str, Target] = {
@@ -265,6 +289,8 @@ TARGETS: Mapping[str, Target] = {
     "runs.csv": Target((RUNS,), _runs("runs.csv")),
     "runs.parquet": Target((_run_table(),), _runs("runs.parquet")),
     "two tables": Target((TABLES,), _two_tables, 1),
+    "manifest": Target((MANIFEST,), _manifest, 1),
+    "kept results": Target((b"1" + KEPT, b"0" + UNPACKED), _kept, 1),
     "tokenizer": Target((LIST,), _tokenizer, 1),
 }  # fmt: skip
 FORMATS = set(sources.METHODS) - {"memory", "table"}

@@ -4,7 +4,6 @@ python -m soak.fuzz_worker TARGET FOLDER COUNTS [flags of libFuzzer] CORPUS
 """
 
 import mmap
-import struct
 import sys
 from pathlib import Path
 
@@ -12,10 +11,7 @@ import atheris
 
 with atheris.instrument_imports(include=["cuvee"]):
     from cuvee.core.errors import CuveeError
-    from soak.fuzz_targets import TARGETS
-
-COUNTS = struct.Struct("<3q")
-"""Inputs begun, read, refused."""
+    from soak.fuzz_targets import COUNTS, TARGETS
 
 
 def main(words: list[str]) -> None:
@@ -36,6 +32,7 @@ def main(words: list[str]) -> None:
             if "\n" in str(error):
                 raise AssertionError(f"a message of several lines: {error}") from error
             tally[2] += 1
+        COUNTS.pack_into(shared, 0, *tally)
 
     atheris.Setup([sys.argv[0], *flags], one)
     atheris.Fuzz()

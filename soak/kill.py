@@ -191,9 +191,10 @@ def stage(place: Place) -> str:
         (f"{min(shards, 3)} shards", shards > 0),
         ("drawing", any(name.endswith(".arrow") for name in names)),
         ("begun", "d/recipe.json" in names),
+        ("jobs kept", any(".cuvee/jobs/" in name for name in names)),
         ("runs kept", any(name.endswith((".npz", ".pt")) for name in cached)),
         ("tokens kept", any(name.endswith((".json", ".tokens")) for name in cached)),
-        ("some files", any(not Path(name).name.startswith(".") for name in names - {"d"})),
+        ("some files", any("/." not in f"/{name}" for name in names - {"d"})),
         ("folder", "d" in names),
         ("nothing", True),
     )

@@ -3,9 +3,10 @@
 import json
 from itertools import islice
 
+from evidence.stacks import off, planted, reader, scratch, token_shares
+
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
-from evidence.stacks import off, planted, reader, scratch, token_shares
 
 CLAIM = (
     "With the written arguments, `interleave_datasets` draws the asked shares of the tokens from "

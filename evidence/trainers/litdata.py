@@ -1,12 +1,12 @@
 """LitData: texts and blocks of tokens."""
 
 import numpy as np
+from evidence.stacks import reader, scratch, with_tokenizer
 
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
 from cuvee.testing.trainers import PLANTED
 from cuvee.trainers.encoding import encoder
-from evidence.stacks import reader, scratch, with_tokenizer
 
 CLAIM = (
     "LitData's StreamingDataset reads the texts back in the order of the mixture, and with "

@@ -1,9 +1,10 @@
 """MDS: the library's own writer and reader."""
 
+from evidence.stacks import reader, scratch
+
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
 from cuvee.testing.trainers import PLANTED
-from evidence.stacks import reader, scratch
 
 CLAIM = (
     "MosaicML streaming's writer makes the same shards to the byte, and its StreamingDataset reads "

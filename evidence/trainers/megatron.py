@@ -3,10 +3,10 @@
 import json
 
 import numpy as np
+from evidence.stacks import SHARES, off, planted, reader, scratch
 
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
-from evidence.stacks import SHARES, off, planted, reader, scratch
 
 CLAIM = (
     "Megatron-Core parses both files to the same prefixes and weights, and its blending index "

@@ -1,12 +1,12 @@
 """Megatron-Core: its writer and reader of indexed datasets."""
 
 import numpy as np
+from evidence.stacks import reader, scratch, with_tokenizer
 
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
 from cuvee.testing.trainers import PLANTED
 from cuvee.trainers.encoding import encoder
-from evidence.stacks import reader, scratch, with_tokenizer
 
 CLAIM = (
     "Megatron-Core's IndexedDatasetBuilder makes the same .bin and .idx to the byte, and its "

@@ -3,10 +3,10 @@
 import json
 
 import numpy as np
+from evidence.stacks import off, planted, reader, scratch, token_shares
 
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
-from evidence.stacks import off, planted, reader, scratch, token_shares
 
 CLAIM = (
     "WeightedRandomSampler with the written weights draws the asked shares of the tokens, to 0.01 "

@@ -20,8 +20,8 @@ LEAST = 0.02
 """Part of a number that is left open even where glimpses agree."""
 SPILL, SHARD = 32 * MIB, 64 * MIB
 """Bytes of text of a spill file and of a shard."""
-SPILL_COPIES, SHARD_COPIES = 3.0, 3.5
-"""How often a job holds its text, as measured: read, taken, sorted, packed."""
+SPILL_COPIES, SHARD_COPIES = 3.0, 1.9
+"""How often a job holds its text, as measured (`benchmarks/planning.py`)."""
 ALL_JOBS = 2 << 30
 """Bytes that all such jobs together may hold."""
 LENGTH, DRAWN, DRAWING, SHUFFLING = 4, 25, 45, 24
@@ -33,7 +33,7 @@ GROWTH = 0.6
 """Exponent with which what is counted of a piece grows with its text (Heaps' law)."""
 SHORT = 0.05
 """Seconds that are not worth a line."""
-REPORT = MIB // 4
+REPORT = MIB // 16
 """Bytes of the report and of all that is not data."""
 
 

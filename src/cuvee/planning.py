@@ -178,14 +178,16 @@ def planned(
     Raises:
         CuveeError: Something is wrong with the input, or it certainly does not fit.
     """
-    real_runs.check(question)
+    if command == "blend":
+        real_runs.check(question)
     if out is not None:
         export.check_free(place(out), resume=resume)
         check_start(place(out), question.tokens, format)
     begin = time.perf_counter()
     workers = getattr(engine, "workers", 0) or os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="cuvee-") as folder:
-        found = rehearse(question, engine, workers, Path(folder))
+        own = command == "compare"
+        found = rehearse(question, engine, workers, Path(folder), own=own)
         amounts = Amounts.of(found)
         problem, notes = _problem(question, found, amounts)
         shares, tried, sure, more = _trials(question, found, problem, workers, trials, command)

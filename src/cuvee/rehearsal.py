@@ -82,7 +82,9 @@ class Rehearsal:
     starting: Clocks
 
 
-def rehearse(question: Question, engine: Engine, workers: int, folder: Path) -> Rehearsal:
+def rehearse(
+    question: Question, engine: Engine, workers: int, folder: Path, *, own: bool = False
+) -> Rehearsal:
     """Look at some of every source, and prepare the proxy on that.
 
     Args:
@@ -90,6 +92,7 @@ def rehearse(question: Question, engine: Engine, workers: int, folder: Path) -> 
         engine: Where the work runs.
         workers: That it has.
         folder: For what has to be written; empty.
+        own: Whether a part of every source is held out, too.
     """
     starting = np.full(2, min(time.process_time(), START) + START / 4)
     sources = [
@@ -103,12 +106,13 @@ def rehearse(question: Question, engine: Engine, workers: int, folder: Path) -> 
     reading = by_source(looks, watch.of("reading").seconds)
     sampled = replace(question, sources={one.name: one for one in looks})
     needs = getattr(mix.load(question.method), "needs", ())
+    own = own or "own" in needs
     quiet = Watch(engine)
     begin = now()
-    opened = open_question(sampled, quiet, own="own" in needs)
+    opened = open_question(sampled, quiet, own=own)
     opened = replace(opened, data=replace(opened.data, engine=engine))
     spent = np.maximum(now() - begin - quiet.of("fingerprinting").wall, 0.0)
-    held = _held_out(question, "own" in needs)
+    held = _held_out(question, own)
     opening, given = _opening(looks, held, spent)
     passes = tuple(_pass(opened, made) for made in _proxies(question, folder))
     begin = now()
@@ -283,13 +287,18 @@ def practice(question: Question, passed: Passed, problem: Problem) -> Clocks:
     most = parse_tokens(limit) if (limit := getattr(proxy, "tokens", "")) else question.tokens
     short = [min(tokens, question.tokens) for tokens in PRACTICE]
     for tokens in short:
-        begin = now()
+        begin = _all_threads()
         run(passed.trainer, question.seed, Trial(shares, float(tokens)))
-        seconds.append(now() - begin)
+        seconds.append(_all_threads() - begin)
     each = (seconds[1] - seconds[0]) / max(short[1] - short[0], 1)
     each = np.where(each > 0, each, seconds[1] / short[1])
     rest = np.maximum(seconds[0] - each * short[0], 0.0)
     return each * min(question.tokens, most) + rest
+
+
+def _all_threads() -> Clocks:
+    """Both clocks; work is that of all threads, as libraries have their own."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def search(question: Question, opened: Opened, passed: Passed, problem: Problem) -> Searched:

@@ -83,6 +83,8 @@ def at_work(
         except BaseException as error:
             kept.fail(str(error) or type(error).__name__)
             if means.world == 1:
+                if isinstance(error, export.Refused):  # nothing of this question belongs there
+                    remove_tree(kept.folder)
                 _tidy(folder, new)
             raise
         kept.leave()
@@ -94,7 +96,11 @@ def at_work(
 def _tidy(folder: Path, new: bool) -> None:
     """Leave no empty folder behind where nothing was done."""
     inside = folder / ".cuvee"
-    if is_remote(folder) or any((inside / part).exists() for part in ("jobs", "spill")):
+    if is_remote(folder):
+        return
+    with suppress(OSError):  # there are results in it, or it is not there
+        (inside / "jobs").rmdir()
+    if any((inside / part).exists() for part in ("jobs", "spill")):
         return
     remove_tree(inside)
     if new:

@@ -1,6 +1,6 @@
 """The soak of kills at a small size: every command that writes, killed by the system, begun again.
 
-`python -m soak kill` does the same hundreds of times.
+`python -m soak` does the same hundreds of times.
 """
 
 import pytest

@@ -87,6 +87,18 @@ def test_the_same_bytes_on_one_machine_and_on_several(nodes, sources, expected, 
     assert written(sources, tmp_path / "one", Ray(workers=1)) == expected
 
 
+def test_training_gives_the_same_bits(sources, tmp_path, monkeypatch):
+    small = "transformer:size=30000:vocabulary=300:context=32:target_tokens=300"
+    found = []
+    for name, where in (("local", Local(2)), ("ray", Ray())):
+        monkeypatch.setenv("CUVEE_CACHE", str(tmp_path / name))
+        settings = {"target": "numbers", "budget": "1k", "proxy": small, "seed": 5}
+        losses = cuvee.trial(sources, [[0.5, 0.5], [0.9, 0.1]], engine=where, **settings)
+        found.append(losses.draws.tobytes())
+        assert len(list(tmp_path.glob(f"{name}/*/runs/*.npz"))) == 2
+    assert found[0] == found[1]
+
+
 def test_jobs_run_on_every_node(nodes):
     def job(i):
         time.sleep(0.2)
@@ -190,8 +202,8 @@ def free_port():
     ("address", "message"),
     [
         ("127.0.0.1:{port}", "cannot join the Ray cluster at 127.0.0.1:.*refused.*: start it with"),
-        ("ray://127.0.0.1:{port}", "cannot join the Ray cluster at ray://.*refused"),
-        ("nowhere", "cannot join the Ray cluster at nowhere .expected auto, host:port or ray://"),
+        ("ray://127.0.0.1:{port}", "at ray://.* .expected auto, or host:port of a cluster that"),
+        ("nowhere", "cannot join the Ray cluster at nowhere .expected auto, or host:port"),
     ],
 )
 def test_a_cluster_that_cannot_be_reached(monkeypatch, address, message):
@@ -201,6 +213,25 @@ def test_a_cluster_that_cannot_be_reached(monkeypatch, address, message):
         list(Ray(address.format(port=free_port()))(abs, range(3), label="numbers"))
     assert "\n" not in str(found.value)
     assert time.monotonic() - begin < 15
+
+
+def test_a_cluster_that_does_not_start(monkeypatch):
+    tried = []
+
+    def fail(**settings):
+        tried.append(Path(settings["_temp_dir"]))
+        raise Exception("The current node timed out during startup.\nThis could happen")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    before = dict(os.environ)
+    with pytest.raises(CuveeError, match=r"could not be started .* timed out during startup. This"):
+        list(Ray()(abs, range(3), label="numbers"))
+    assert len(tried) == 2
+    assert not any(folder.exists() for folder in tried)
+    assert dict(os.environ) == before
 
 
 def test_other_versions_of_ray(monkeypatch):

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from cuvee.core import CuveeError, files
 from cuvee.core.data import Data
 from cuvee.core.units import Words
 from cuvee.datasets import open_dataset
+from cuvee.engine import Kept
 from cuvee.engine.local import Local
 from cuvee.export import index, virtual, write_dataset
 from cuvee.export.reading import shards
@@ -188,6 +190,7 @@ from pathlib import Path
 from cuvee import export
 from cuvee.core.data import Data
 from cuvee.core.units import Words
+from cuvee.engine import Kept
 from cuvee.engine.local import Local
 from cuvee.sources import open_source
 data = Data(tuple(open_source(n, f"{n}.parquet") for n in "ab"), (), Words(), Local(2))
@@ -302,6 +305,36 @@ def test_data_in_memory(place):
     assert not Path("index").exists()
 
 
+@pytest.mark.parametrize("format", ["parquet", "jsonl.zst", "index"])
+def test_in_a_store(place, question, format):
+    answer, out = cuvee.blend(**question), f"memory://virtual/{place.name}"
+    answer.write("here", format=format)
+    answer.write(out, format=format)
+    same(open_dataset(out, verify=True).tables(), open_dataset("here").tables())
+
+
+def test_ranks_write_one_index(place, question):
+    """Two processes that share the work leave the folder that one leaves."""
+    cuvee.blend(**question).write("alone", format="index")
+    engines = [
+        Kept(Local(1), Path("together/.cuvee/jobs"), rank, 2, patience=60) for rank in range(2)
+    ]
+    threads = [
+        threading.Thread(target=lambda e=engine: written_by(e, question)) for engine in engines
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tree(Path("together")) == tree(Path("alone"))
+
+
+def written_by(engine, question):
+    """Write as one of the processes; what belongs to the thread is made in it."""
+    engine = replace(engine, home=threading.get_ident())
+    cuvee.blend(**question, engine=engine).write("together", format="index")
+
+
 def changed(path):
     with path.open("ab") as file:
         file.write(b'{"text": "one more"}\n')
@@ -356,6 +389,20 @@ def test_a_flipped_bit_is_found(place, question, format):
     path.write_bytes(content)
     with pytest.raises(CuveeError, match="is not what was written: its hash differs"):
         open_dataset("out", verify=True)
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl.zst", "index"])
+def test_damage_of_the_same_size_is_one_line(place, question, format):
+    manifest = cuvee.blend(**question).write("out", format=format)
+    for file in manifest["index" if format == "index" else "shards"]:
+        path = Path("out", file["file"])
+        whole = path.read_bytes()
+        for damage in (bytes(len(whole)), whole[:40] + bytes(len(whole) - 40), whole[::-1]):
+            path.write_bytes(damage)
+            with pytest.raises(CuveeError, match=r"cannot read out/.*Write the dataset again") as e:
+                list(open_dataset("out").tables())
+            assert "\n" not in str(e.value)
+        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("key", ["sources", "unit", "windows", "text_bytes"])
@@ -430,7 +477,7 @@ def test_failure_at_every_write(place, question, monkeypatch, when):
 
 
 def test_an_index_is_not_finished_as_shards(place, question, monkeypatch):
-    answer = cuvee.blend(**question)
+    answer = cuvee.blend(**question, workers=1)
     with failing(monkeypatch, 3, "after"), pytest.raises(RuntimeError):
         answer.write("out", format="index")
     with pytest.raises(CuveeError, match="setting format was index, is parquet"):

@@ -129,6 +129,15 @@ def test_long_documents_in_pieces(target_docs, source_docs, piece_bytes, block_u
         test_text_matches_reference.hypothesis.inner_test(target_docs, source_docs)
 
 
+@settings(deadline=None, max_examples=100)
+@given(DOCS, DOCS)
+def test_many_documents_and_ids_need_wide_pairs(target_docs, source_docs):
+    assert [ngrams._narrowest(bits) for bits in (32, 33)] == [np.uint32, np.uint64]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngrams, "_narrowest", lambda bits: np.uint64)
+        test_text_matches_reference.hypothesis.inner_test(target_docs, source_docs)
+
+
 def test_a_text_counted_in_itself():
     texts = pa.array(["the cat sat on the mat. " * 3, "", "the", "the cat"])
     own = cut(*text_buffers(texts))

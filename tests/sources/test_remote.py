@@ -9,19 +9,12 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-import cuvee
-from cuvee.core import remote
-from cuvee.core.errors import CuveeError
-from cuvee.sources import METHODS, open_source
-from cuvee.sources import lines as line_module
-from cuvee.testing.sources import CHECKS, PLANTS, documents, save_dataset
+from fsspec.registry import _registry
 from tests.sources.remote_world import (
     copy,
     moved,
@@ -32,6 +25,13 @@ from tests.sources.remote_world import (
     s3_server,
     web_server,
 )
+
+import cuvee
+from cuvee.core import remote
+from cuvee.core.errors import CuveeError
+from cuvee.sources import METHODS, open_source
+from cuvee.sources import lines as line_module
+from cuvee.testing.sources import CHECKS, PLANTS, documents, save_dataset
 
 SCHEMES = ("memory", "s3")
 LINES = b"".join(orjson.dumps({"text": f"document {i} " * 20}) + b"\n" for i in range(500))
@@ -166,15 +166,17 @@ def test_saved_dataset_with_splits(tmp_path):
 def test_places_of_rejects_far_into_a_file(tmp_path, monkeypatch):
     for module in ("files", "lines"):
         monkeypatch.setattr(f"cuvee.sources.{module}.PIECE", 3000)
-    (tmp_path / "a.jsonl").write_bytes(LINES.replace(b'"text": "document 4', b"4"))
-    (tmp_path / "a.jsonl").write_bytes(b"".join(LINES[i : i + 999] + b"\n" for i in range(0, 99_900, 999)))
+    broken = [LINES[i : i + 999] for i in range(0, 50_000, 999)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(broken))
     to = copy(tmp_path, place("s3"))
     near, far = (open_source("s", f"{p}/a.jsonl", "text") for p in (tmp_path, to))
     line_module._counted_once.cache_clear()
-    places = [[r.place.rpartition("/")[2] for _, bad in sum(read(s), []) for r in bad]
-              for s in (near, far)]  # fmt: skip
+    places = [
+        [r.place.rpartition("/")[2] for batches in read(source) for _, bad in batches for r in bad]
+        for source in (near, far)
+    ]
     assert places[0] == places[1]
-    assert len(places[0]) > 100
+    assert len(places[0]) > 50
     assert line_module._counted_once.cache_info().misses == len(far.pieces()) - 1
 
 
@@ -183,7 +185,7 @@ def test_blend_and_what_it_writes_are_those_of_local_files(tmp_path):
     words = {"web": "shop news page offer photo", "code": "def return self import class"}
     for name, own in words.items():
         (tmp_path / "data" / name).mkdir(parents=True)
-        texts = [" ".join(rng.choice(own.split() + ["the", "and"], 60)) for _ in range(120)]
+        texts = [" ".join(rng.choice([*own.split(), "the", "and"], 60)) for _ in range(120)]
         pq.write_table(pa.table({"text": texts}), tmp_path / "data" / name / "0.parquet")
     target = [{"text": " ".join(rng.choice(words["code"].split(), 60))} for _ in range(30)]
     (tmp_path / "data" / "val.jsonl").write_bytes(b"\n".join(map(orjson.dumps, target)))
@@ -301,7 +303,7 @@ def test_nobody_listens(nobody, monkeypatch):
 
 def test_library_that_is_missing(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "new")  # so that no store is at hand
-    monkeypatch.delitem(fsspec.registry.target, "s3", raising=False)
+    monkeypatch.delitem(_registry, "s3", raising=False)
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with told("s3://new/a.txt: a library is missing", r'pip install "cuvee\[s3\]"'):
         open_source("s", "s3://new/a.txt")
@@ -310,7 +312,8 @@ def test_library_that_is_missing(monkeypatch):
         open_source("s", "memory://new/a.txt")
 
 
-def test_web_server():
+def test_web_server(monkeypatch):
+    monkeypatch.setattr(remote, "PAUSES", (0.01, 0.01))
     with web_server({"/data/a.jsonl": LINES, "/b.tsv": b"id\ttext\n1\tone\n"}) as site:
         source = open_source("s", f"{site.address}/data/a.jsonl?token=1")
         assert documents(source) == [f"document {i} " * 20 for i in range(500)]
@@ -369,14 +372,13 @@ def test_sources_are_sent_without_their_stores():
 def test_tokenizer_and_tables_of_runs(tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    vocabulary = {word: i for i, word in enumerate("red green blue [UNK]".split())}
+    vocabulary = {word: i for i, word in enumerate(["red", "green", "blue", "[UNK]"])}
     made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
     made.save(str(tmp_path / "tokenizer.json"))
     texts = {"a": ["red green blue"] * 50 + ["blue"], "b": ["green blue"] * 60}
-    (tmp_path / "runs.csv").write_text(
-        "share/a,share/b,loss/t\n" + "".join(f"{i / 10},{1 - i / 10},{3 - i / 20}\n" for i in range(11))
-    )
+    rows = "".join(f"{i / 10},{1 - i / 10},{3 - i / 20}\n" for i in range(11))
+    (tmp_path / "runs.csv").write_text("share/a,share/b,loss/t\n" + rows)
     to = copy(tmp_path, place("s3"))
     rows = [
         cuvee.trial(texts, {"a": 0.5, "b": 0.5}, target=["red blue"], budget=100,

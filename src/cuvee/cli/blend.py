@@ -19,8 +19,9 @@ from cuvee.core.apart import check_apart
 from cuvee.core.files import place, write_whole
 from cuvee.core.recipe import Recipe, to_json, versions
 from cuvee.core.tables import read_csv, to_csv
+from cuvee.datasets import question_of
 from cuvee.planning import check_start
-from cuvee.question import Opened, Question, in_memory, open_question
+from cuvee.question import Opened, Question, open_question
 from cuvee.workplace import at_work
 
 
@@ -30,6 +31,8 @@ def blend(options: argparse.Namespace) -> None:
     if not options.sources:
         if not isinstance(asked, list):
             raise CuveeError("expected sources as NAME=PATH, or --runs TABLE; see cuvee blend -h.")
+        if options.dry_run:
+            raise CuveeError("--dry-run is for sources of text: a table of runs takes seconds.")
         runs.blend_runs(options)
         return
     if options.budget is None:
@@ -57,22 +60,8 @@ def blend(options: argparse.Namespace) -> None:
 def rerun(options: argparse.Namespace) -> None:
     """The same question again, on the same content."""
     recipe = Recipe.load(Path(options.recipe))
-    settings = dict(recipe.settings)
-    format = settings.pop("format", "parquet")
-    sources = settings.get("sources")
-    if not isinstance(sources, dict):
-        raise CuveeError(f"{options.recipe} is not a recipe.json that cuvee wrote: no sources.")
-    if name := in_memory(settings):
-        raise CuveeError(
-            f"{name!r} of the recipe was in memory and cannot be read again: call cuvee.blend "
-            f"from Python with the same settings."
-        )
-    if settings.get("max_epochs") == "inf":
-        settings["max_epochs"] = float("inf")
-    unknown_settings = set(settings) - set(Question.__dataclass_fields__)
-    if unknown_settings:
-        raise unknown("setting in the recipe", min(unknown_settings), Question.__dataclass_fields__)
-    question = Question(**settings)
+    question = question_of(recipe, options.recipe)
+    format = recipe.settings.get("format", "parquet")
     other = [
         f"{name} {recipe.versions[name]} (here {version})"
         for name, version in versions().items()
@@ -207,4 +196,4 @@ def _same_content(opened: Opened, recipe: Recipe) -> None:
     changed = [line for line in opened.recipe.changes(recipe) if line.startswith("content")]
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise CuveeError(f"the recipe was made from other data: {changed[0]}{more}.")
+        raise export.Refused(f"the recipe was made from other data: {changed[0]}{more}.")

@@ -174,7 +174,10 @@ def _blend(parser: argparse.ArgumentParser) -> None:
     _limits(parser)
     parser.add_argument("--out", metavar="DIR", help="write the dataset and the report there")
     parser.add_argument(
-        "--format", default="parquet", metavar="F", help="parquet or jsonl.zst (default: parquet)"
+        "--format",
+        default="parquet",
+        metavar="F",
+        help="parquet, jsonl.zst, or index: which documents, in which order (default: parquet)",
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     _dry_run(parser)

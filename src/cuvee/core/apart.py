@@ -31,6 +31,7 @@ def check_apart(
     """
     if hasattr(out, "fs"):
         return
+    _check_name(out)
     wanted = _whole(out)
     named = {f"source {name!r}": spec for name, spec in sources.items()}
     for name, spec in (named | {"the target": target}).items():
@@ -40,6 +41,17 @@ def check_apart(
                     f"--out {out} lies in {name} ({path}), which would then hold what was written: "
                     "choose a place outside."
                 )
+
+
+def _check_name(out: Path) -> None:
+    """Refuse what can be no name on this machine, such as one of 300 letters."""
+    try:
+        out.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise CuveeError(f"--out {str(out)!r:.80}: {said}: choose another name.") from error
 
 
 def _paths(spec: Any) -> Iterator[str]:

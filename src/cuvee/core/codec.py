@@ -55,7 +55,9 @@ def from_bytes(data: bytes) -> Any:
             parts.append(whole[at + 8 : at + 8 + size])
             at += 8 + size
         return _value(orjson.loads(parts[0]), parts[1:])
-    except (zstandard.ZstdError, ValueError, KeyError, IndexError, TypeError, ImportError) as error:
+    except CuveeError:
+        raise
+    except Exception as error:  # whatever a class of cuvee says of values that are not its own
         raise CuveeError(f"these are not the results of a job: {error}.") from error
 
 

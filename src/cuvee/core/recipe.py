@@ -54,7 +54,8 @@ class Recipe:
         try:
             content = orjson.loads(path.read_bytes())
             parts = [dict(content[part]) for part in ("settings", "fingerprints", "versions")]
-            return Recipe(*parts)
+            fingerprints = {name: dict(files) for name, files in parts[1].items()}
+            return Recipe(parts[0], fingerprints, parts[2])
         except OSError as error:
             raise CuveeError(f"cannot read the recipe {path}: {error.strerror}.") from error
         except (KeyError, TypeError, ValueError):

@@ -116,7 +116,10 @@ def _filesystem(address: str, scheme: str, kind: Any) -> Any:
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30)
         options["client_kwargs"] = {"timeout": timeout}
-    return fsspec.url_to_fs(address, **options)[0]
+    fs = fsspec.url_to_fs(address, **options)[0]
+    if scheme in ("s3", "s3a"):
+        fs.retries = min(fs.retries, 2)  # each of which tries three times
+    return fs
 
 
 def look(address: str, fresh: bool = False) -> About | None:

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ STORE = 512 << 20
 """Bytes of shared memory of a cluster of our own; what does not fit goes to disk."""
 REACH = 10.0
 """Seconds after which a cluster that does not answer cannot be reached."""
+ATTEMPTS = 2
+"""To start a cluster: Ray gives up after half a minute, which is short on a busy machine."""
 LONGEST = 40
 """Characters of a folder in which sockets can still be made."""
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -101,7 +104,7 @@ def _serves(ray: Any, address: str, cpus: int) -> bool:
     """
     if _OWN.cpus:
         return _OWN.busy > 0 or (address in ("", "local") and cpus <= _OWN.cpus)
-    if address in ("", "auto", "local") or address.startswith("ray://"):
+    if address in ("", "auto", "local"):
         return True
     now = ray.get_runtime_context().gcs_address
     if _resolved(address) != _resolved(now):
@@ -124,28 +127,40 @@ def _noted(data: dict[str, Any], *_: Any, **__: Any) -> None:
 
 
 def _start(ray: Any, cpus: int) -> None:
-    short = len(tempfile.gettempdir()) <= LONGEST - 16
-    folder = tempfile.mkdtemp(prefix="cuvee-ray-") if short else ""
-    place = {"_temp_dir": folder} if folder else {}
     # As long as this lasts, and for the cluster's own processes, which inherit it.
     found = {**QUIET, "PYTHONPATH": os.pathsep.join(str(Path(p).absolute()) for p in sys.path)}
-    try:
-        with _environment(found), _signals():
-            ray.init(
-                address="local", num_cpus=cpus, include_dashboard=False, namespace="cuvee",
-                object_store_memory=STORE, log_to_driver=False, logging_level=logging.ERROR,
-                **place,
-            )  # fmt: skip
-    except (OSError, RuntimeError, ValueError) as error:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
-        raise CuveeError(
-            f"a Ray cluster could not be started on this machine ({one_line(error)}): "
-            "give the address of a running one, or use --engine local."
-        ) from error
+    short, folder = len(tempfile.gettempdir()) <= LONGEST - 16, ""
+    for attempt in range(ATTEMPTS):
+        folder = tempfile.mkdtemp(prefix="cuvee-ray-") if short else ""
+        place = {"_temp_dir": folder} if folder else {}
+        try:
+            with _environment(found), _signals():
+                ray.init(
+                    address="local", num_cpus=cpus, include_dashboard=False, namespace="cuvee",
+                    object_store_memory=STORE, log_to_driver=False, logging_level=logging.ERROR,
+                    **place,
+                )  # fmt: skip
+            break
+        except Exception as error:  # the library raises of every kind
+            _stop_half(error)
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+            if attempt + 1 == ATTEMPTS:
+                raise CuveeError(
+                    f"a Ray cluster could not be started on this machine ({one_line(error)}): "
+                    "give the address of a running one, or use --engine local."
+                ) from error
     _OWN.cpus, _OWN.folder, _OWN.busy = cpus, folder, 0
     atexit.unregister(end)
     atexit.register(end)
+
+
+def _stop_half(error: BaseException) -> None:
+    """End the processes of a cluster that did not come up: only the failed call knows them."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        stop = getattr(frame.f_locals.get("self"), "kill_all_processes", None)
+        if stop is not None:
+            stop(check_alive=False, allow_graceful=False)
 
 
 def _join(ray: Any, address: str) -> None:
@@ -153,13 +168,12 @@ def _join(ray: Any, address: str) -> None:
     try:
         if address != "auto":
             place = _place(address)
-            with suppress(AttributeError), socket.create_connection(place, timeout=REACH):
-                pass
+            socket.create_connection(place, timeout=REACH).close()
         with _signals():
             ray.init(
                 address=address, namespace="cuvee", log_to_driver=False, logging_level=logging.ERROR
             )
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # the library raises of every kind
         said = one_line(error)
         if "ersion mismatch" in said:
             fix = "install the same versions of Python, Ray and cuvee on every machine"
@@ -167,9 +181,9 @@ def _join(ray: Any, address: str) -> None:
 
 
 def _place(address: str) -> tuple[str, int]:
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError("expected auto, host:port or ray://host:port")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "://" in address:
+        raise ValueError("expected auto, or host:port of a cluster that has this machine")
     return host.strip("[]"), int(port)
 
 

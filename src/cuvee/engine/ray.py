@@ -35,8 +35,8 @@ class Ray:
     that were lost with it, are simply made again.
 
     Args:
-        address: Of a cluster: host:port, ray://host:port, or auto for the one of this machine.
-            Empty: RAY_ADDRESS, or a cluster of our own, which ends with this process.
+        address: Of a cluster that has this machine: host:port, or auto. Empty: RAY_ADDRESS, or a
+            cluster of our own, which ends with this process.
         workers: Jobs at a time; all CPUs of the cluster by default.
         progress: Called in the caller's thread after each job.
         memory: Bytes that the jobs of one node together may hold.

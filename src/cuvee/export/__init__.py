@@ -4,6 +4,7 @@ from cuvee.contracts import Format
 from cuvee.core.methods import make as _make
 from cuvee.export.folder import (
     Changed,
+    Refused,
     check_free,
     check_unchanged,
     claim,
@@ -21,6 +22,7 @@ __all__ = [
     "METHODS",
     "Changed",
     "Index",
+    "Refused",
     "check_free",
     "check_unchanged",
     "claim",

@@ -25,6 +25,10 @@ _HELD: dict[tuple[str, int], int] = {}
 """Folder and rank -> the thread of this process that holds the lock."""
 
 
+class Refused(CuveeError):
+    """A folder holds something else."""
+
+
 class Changed(CuveeError):
     """A source changed while it was read: what was made of it is of no use."""
 
@@ -35,7 +39,9 @@ def check_free(out: Path, *, resume: bool) -> None:
     Raises:
         CuveeError: It holds something else.
     """
-    if out.exists():
+    with explained(out):
+        there = out.exists()
+    if there:
         _claim(out, None, resume)
 
 
@@ -68,16 +74,16 @@ def _claim(out: Path, recipe: Recipe | None, resume: bool) -> None:
     if not found:
         return
     if "recipe.json" not in found:
-        raise CuveeError(f"{out} is not empty ({found[0]}, ...): choose a new or an empty folder.")
+        raise Refused(f"{out} is not empty ({found[0]}, ...): choose a new or an empty folder.")
     differences = recipe.changes(Recipe.load(out / "recipe.json")) if recipe else []
     finished = "manifest.json" in found
     if not resume:
         state = "a finished dataset" if finished else "a dataset that was interrupted"
         hint = "" if finished or differences else ", or finish it with --resume (resume=True)"
-        raise CuveeError(f"{out} holds {state}: choose another folder{hint}.")
+        raise Refused(f"{out} holds {state}: choose another folder{hint}.")
     if differences:
         shown = "; ".join(differences[:3]) + ("; ..." if len(differences) > 3 else "")
-        raise CuveeError(
+        raise Refused(
             f"{out} cannot be resumed, it was begun otherwise: {shown}. Choose another folder."
         )
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,21 @@ def shards(files: Sequence[Path]) -> Callable[..., Iterator[pa.Table]]:
 
     def read(start: int = 0, step: int = 1) -> Iterator[pa.Table]:
         for path in files[start::step]:
-            yield _parquet(path) if path.name.endswith(".parquet") else _jsonl(path)
+            with intact(path):
+                table = _parquet(path) if path.name.endswith(".parquet") else _jsonl(path)
+            yield table
 
     return read
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """Turns what libraries raise about a damaged file into one line that says what to do."""
+    try:
+        yield
+    except (pa.ArrowException, zstandard.ZstdError, OSError, ValueError) as error:
+        came = (str(error) or type(error).__name__).partition("\n")[0].rstrip(".")
+        raise CuveeError(f"cannot read {path}: {came}. Write the dataset again.") from error
 
 
 def _parquet(path: Path) -> pa.Table:

@@ -29,6 +29,7 @@ from cuvee.export.drawing import drawn, ordered, shard_of
 from cuvee.export.index import GROUP
 from cuvee.export.job import Stretch
 from cuvee.export.plan import Draw
+from cuvee.export.reading import intact
 
 BESIDE = 64
 """Bytes that a document takes beside its text: id, tokens, place and offsets."""
@@ -138,7 +139,11 @@ class Virtual:
         """What is taken of a piece for the first of these windows."""
         i, found = piece.stretch.source, []
         path = self.out / "index" / f"{i}.parquet"
-        with _opened(path) as source, pq.ParquetFile(source, metadata=self.footers[i]) as file:
+        with (
+            intact(path),
+            _opened(path) as source,
+            pq.ParquetFile(source, metadata=self.footers[i]) as file,
+        ):
             for group in range(*piece.groups):
                 table = file.read_row_group(group, use_threads=False)
                 mine = at[shard_of(table["place"].to_numpy(), self.windows)] < kept
@@ -162,9 +167,11 @@ def open_index(out: Path, data: Data, manifest: Mapping[str, Any], memory: int) 
     """
     footers = []
     for i in range(len(data.sources)):
-        with _opened(out / "index" / f"{i}.parquet") as file:
+        path = out / "index" / f"{i}.parquet"
+        with intact(path), _opened(path) as file:
             footers.append(pq.read_metadata(file))
-    with _opened(out / "index" / "pieces.parquet") as file:
+    path = out / "index" / "pieces.parquet"
+    with intact(path), _opened(path) as file:
         pieces = pq.read_table(file).to_pylist()
     found: list[Indexed] = []
     for i, source in enumerate(data.sources):

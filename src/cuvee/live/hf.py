@@ -121,7 +121,13 @@ class LiveMixing:
                     f"checkpoint {Path(folder).name} has no {STATE}: it was not written to its "
                     "end, or without live mixing; resume from an earlier one."
                 )
-            self.live.load_state_dict(orjson.loads(file.read_bytes()))
+            try:
+                state = orjson.loads(file.read_bytes())
+            except ValueError as error:
+                raise CuveeError(
+                    f"{file} is damaged ({error}): resume from an earlier checkpoint."
+                ) from error
+            self.live.load_state_dict(state)
         return me.train(resume_from_checkpoint, *args, **kwargs)
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -10,6 +10,8 @@ from cuvee.report.terminal import Column, line, plain, table
 if TYPE_CHECKING:
     from rich.console import Console
 
+BUSY = 1.5
+"""How much longer something takes than its own work on a machine that does much else."""
 HALF_A_MINUTE = 30.0
 """Seconds below which tenths are shown."""
 
@@ -50,7 +52,7 @@ def print_plan(plan: Mapping[str, Any], console: "Console | None" = None) -> Non
     if plan["disk"] is not None:
         line(console, f"Disk: {_range(plan['disk'])} at the peak{_of(plan['free_disk'])}; "
                       f"{_range(plan['kept'])} stay.")  # fmt: skip
-    line(console, "Nothing was written. Times are for a machine that does nothing else.")
+    line(console, "Nothing was written. " + _busy(plan))
     for note in plan["notes"]:
         line(console, "Note: " + note, "yellow")
 
@@ -75,6 +77,17 @@ def _sentence(plan: Mapping[str, Any]) -> str:
         f"{readable(plan['reads'])} in all, for {numbers.tokens(plan['budget'])} of the "
         f"{numbers.tokens(tokens)} {plan['unit']} that {say.amount(len(sources), 'source')} "
         f"{'holds' if len(sources) == 1 else 'hold'}."
+    )
+
+
+def _busy(plan: Mapping[str, Any]) -> str:
+    """What the times hold for."""
+    work = sum(step["work"] for step in plan["steps"])
+    if plan["seconds"]["mid"] < BUSY * work:
+        return "Times are for this machine if it stays as quiet as it is."
+    return (
+        "Times are for this machine as busy as it is, or with a disk as slow; if it did nothing "
+        f"else, and the files lay in memory, they would sum to {duration(work)}."
     )
 
 

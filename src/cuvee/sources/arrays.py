@@ -136,7 +136,7 @@ def _sizes(array: pa.Array) -> np.ndarray:
         stop = array.offset + len(array)
         sizes = np.frombuffer(array.buffers()[1] or b"", np.int32)[: 4 * stop : 4][array.offset :]
         return np.where(array.is_valid().to_numpy(zero_copy_only=False), sizes, 0)
-    return pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
+    return pc.call_function("binary_length", [array]).fill_null(0).to_numpy(zero_copy_only=False)
 
 
 def _batch(array: pa.LargeBinaryArray, place: Callable[[int], str]) -> Batch:

@@ -1,19 +1,41 @@
 """The beginning of a file, unpacked, and how much of the file that is."""
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
 
-from cuvee.sources.files import BLOCK, WINDOW, file_name, is_compressed, opened
+from cuvee.sources.files import BLOCK, WINDOW, file_name, is_compressed, opened, reading
 
 FEED = 4096
 """Packed bytes that are unpacked at a time."""
 
 
-def beginning(path: str, want: int) -> tuple[bytes, int]:
+def shortened(path: str, want: int, folder: Path, name: str) -> tuple[Path, int]:
+    """A small file of the same kind, in a folder, and how many bytes of the large one it is.
+
+    Args:
+        path: Of the large file.
+        want: Bytes of its content, unpacked.
+        folder: Where other small files may be.
+        name: Of whoever wants it: two get two files.
+
+    Raises:
+        CuveeError: The file cannot be read.
+    """
+    with reading(path, "a file of text"):
+        begin, used = _beginning(path, want)
+    own = hashlib.blake2b(f"{name}\n{path}".encode(), digest_size=8).hexdigest()
+    short = folder / f"{own}-{Path(file_name(path)).name}"
+    short.write_bytes(_packed(begin, path))
+    return short, used
+
+
+def _beginning(path: str, want: int) -> tuple[bytes, int]:
     """Whole lines of the beginning of a file, unpacked, and the bytes on disk that they took."""
     parts: list[bytes] = []
     held = used = 0
@@ -55,7 +77,7 @@ def _unpacked(file: BinaryIO, path: str) -> Iterator[tuple[bytes, int]]:
             yield out, used - len(part)
 
 
-def packed(data: bytes, path: str) -> bytes:
+def _packed(data: bytes, path: str) -> bytes:
     """As the name of a file says."""
     path = file_name(path).lower()
     if path.endswith(".zst"):

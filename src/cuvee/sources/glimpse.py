@@ -15,9 +15,9 @@ from cuvee.core.data import Batch, Piece, Source
 from cuvee.core.errors import CuveeError
 from cuvee.core.seeds import stream
 from cuvee.sources.arrow import Arrow
-from cuvee.sources.beginning import beginning, packed
+from cuvee.sources.beginning import shortened
 from cuvee.sources.csv import Csv
-from cuvee.sources.files import by_ranges, file_name, is_compressed, reading, size
+from cuvee.sources.files import by_ranges, is_compressed, reading, size
 from cuvee.sources.jsonl import Jsonl
 from cuvee.sources.memory import Memory
 from cuvee.sources.parquet import Parquet
@@ -128,7 +128,7 @@ class Look:
         return chain.from_iterable(g.read() for g in self.glimpses[piece.start : piece.stop])
 
     def fingerprint(self) -> Mapping[str, str]:
-        """None: what is only looked at is compared with nothing."""
+        """None: it is compared with nothing."""
         return {}
 
     def total(self, values: Sequence[float]) -> tuple[float, float]:
@@ -154,6 +154,7 @@ class Look:
             if len(w) > 1:
                 off = v - v.sum() / w.sum() * w
                 error = weight / w.mean() * np.sqrt((off**2).sum() / (len(w) * (len(w) - 1)))
+                error *= 1 + 1.8 / (len(w) - 1)  # few glimpses tell little of their own spread
             left = max(1 - w.sum() / max(weight, 1e-300), 0.0)
             variance += left * max(error, part / 10 if self.beginnings else 0.0) ** 2
         return mid, float(np.sqrt(variance))
@@ -281,6 +282,7 @@ def _spread(
     many = int(np.clip(want // GLIMPSE, LEAST, MOST))
     if kind in ("pieces", "beginning"):
         many = min(many, len(parts))
+    many *= READ_ON if kind == "batches" else 1
     shift = stream(seed, "glimpse", source.name, kind).random()
     seen: set[object] = set()
     for i in range(many):
@@ -298,7 +300,11 @@ def _in_bytes(source: Source, part: _Part, into: float, want: int, folder: Path)
     start = min(part.piece.start + int(into), max(part.piece.stop - want, part.piece.start))
     piece = Piece(part.piece.path, start, min(start + want, part.piece.stop))
     lengths, _, _ = _lengths(source, piece, sys.maxsize)
-    return _glimpse(source, piece, part.kind, float(piece.stop - start), lengths, 1)
+    weight = float(piece.stop - start)
+    if hasattr(source, "longest") and len(lengths) > 1:  # the last document is cut by the glimpse
+        lengths = lengths[:-1]
+        weight = float(lengths.sum())
+    return _glimpse(source, piece, part.kind, weight, lengths, 1)
 
 
 def _in_rows(source: Source, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
@@ -310,8 +316,8 @@ def _in_rows(source: Source, part: _Part, into: float, want: int, folder: Path) 
 
 def _in_items(source: Source, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
     """Some items of a list."""
-    start = part.piece.start + int(into)
-    return _first(source, part, Piece(part.piece.path, start, part.piece.stop), want)
+    piece = replace(part.piece, start=part.piece.start + int(into))
+    return _first(source, part, piece, want)
 
 
 def _first(source: Source, part: _Part, piece: Piece, want: int) -> Glimpse:
@@ -336,33 +342,19 @@ def _in_files(source: Source, part: _Part, into: float, want: int, folder: Path)
     return _glimpse(source, piece, part.kind, float(ends[last - 1] - begin), lengths, 1)
 
 
-def _in_batches(source: Source, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
-    """A record batch, or its first documents."""
-    first = part.piece.start + min(int(into), int(part.weight) - 1)
-    return _share(source, part, Piece(part.piece.path, first, first + 1), 1.0, want)
-
-
-def _in_pieces(source: Source, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
-    """A piece that tells nothing of itself, read to its end."""
-    return _share(source, part, part.piece, part.weight, want)
-
-
-def _share(source: Source, part: _Part, piece: Piece, weight: float, want: int) -> Glimpse:
-    """A piece that is read to its end; few of its documents are counted."""
+def _in_whole(source: Source, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
+    """A record batch, or a piece of which no more is known; few of its documents are counted."""
+    piece, weight = part.piece, part.weight
+    if part.kind == "batches":
+        first = piece.start + min(int(into), int(weight) - 1)
+        piece, weight = Piece(piece.path, first, first + 1), 1.0
     lengths, _, _ = _lengths(source, piece, sys.maxsize)
     return _glimpse(source, piece, part.kind, weight, lengths, _step(int(lengths.sum()), want))
 
 
 def _from_beginning(source: Any, part: _Part, into: float, want: int, folder: Path) -> Glimpse:
     """The beginning of a file, as a small file of the same kind."""
-    path = part.piece.path
-    with reading(path, "a file of text"):
-        begin, used = beginning(path, want)
-    short = (
-        folder
-        / f"{source.name.encode().hex()[:40]}-{part.piece.start}-{Path(file_name(path)).name}"
-    )
-    short.write_bytes(packed(begin, path))
+    short, used = shortened(part.piece.path, want, folder, source.name)
     copied = replace(source, paths=(str(short),))
     piece = copied.pieces()[0]
     lengths, _, _ = _lengths(copied, piece, sys.maxsize)
@@ -371,7 +363,7 @@ def _from_beginning(source: Any, part: _Part, into: float, want: int, folder: Pa
 
 _KINDS: dict[str, Callable[..., Glimpse]] = {
     "bytes": _in_bytes, "rows": _in_rows, "items": _in_items, "files": _in_files,
-    "batches": _in_batches, "pieces": _in_pieces, "beginning": _from_beginning,
+    "batches": _in_whole, "pieces": _in_whole, "beginning": _from_beginning,
 }  # fmt: skip
 
 

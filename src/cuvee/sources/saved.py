@@ -90,10 +90,12 @@ def _names(state: str, content: dict) -> list[str]:
     """Files that a state names; they lie beside it, or it is no state that the library wrote."""
     files = content.get("_data_files") or []
     files = files if isinstance(files, list) else [files]
-    names = [f.get("filename") if isinstance(f, dict) else None for f in files]
-    for name in names:
+    names: list[str] = []
+    for file in files:
+        name = file.get("filename") if isinstance(file, dict) else None
         if not isinstance(name, str) or Path(name).name != name or not encodes(name):
             raise CuveeError(f"{state}: expected names of Arrow files beside it, got {name!r:.80}.")
+        names.append(name)
     return names
 
 

@@ -131,6 +131,8 @@ def the_path(part: Part) -> str:
 def _stem(path: str) -> str:
     """`web/part.jsonl.zst` -> `web/part`; a glob is the folder before it."""
     kept = re.split(r"/[^/]*[*?\[]", path, maxsplit=1)[0].rstrip("/")
+    if kept != path:
+        return kept  # a folder: its name has no ending
     folder, slash, name = kept.rpartition("/")
     return folder + slash + re.sub(r"(\.[A-Za-z][A-Za-z0-9]*)+$", "", name)
 
