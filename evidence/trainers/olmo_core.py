@@ -2,8 +2,7 @@
 
 import math
 
-import numpy as np
-from evidence.stacks import HELD, LENGTHS, SHARES, off, planted, reader, scratch
+from evidence.stacks import SHARES, alone, off, planted, reader, scratch, with_tokenizer
 
 from cuvee import trainers
 from cuvee.testing.evidence import Finding
@@ -20,9 +19,10 @@ def run() -> Finding:
     mixture, at = reader("olmo_core.data.source_mixture", "ai2-olmo-core")
     types, _ = reader("olmo_core.data.types", "ai2-olmo-core")
     with scratch() as folder:
+        tokens = trainers.load("tokens", form="raw", **with_tokenizer(folder))
         for name in SHARES:
             (folder / name).mkdir()
-            np.zeros(LENGTHS[name] * HELD[name], np.uint16).tofile(folder / name / "0.npy")
+            tokens.write(alone(name), folder / name)
         (folder / "out").mkdir()
         dataset = planted(folder)
         stack = trainers.load("olmo_core", path=f"{folder}/{{name}}/*.npy")
