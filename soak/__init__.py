@@ -1,1 +1,1 @@
-"""Long trials of what cuvee promises: whatever happens, nothing is lost, doubled or half-written."""
+"""Long trials of what cuvee promises: nothing is lost, doubled or half-written."""

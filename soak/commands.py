@@ -42,6 +42,13 @@ COMMANDS = (
         True,
         ("blend", *ASKED, "--method", "natural", "--out", "OUT/d"),
     ),
+    Command("blend index", ("blend", *ASKED, "--format", "index", "--out", "OUT/d"), True),
+    Command(
+        "export",
+        ("export", "../before/out/d", "--to", "mds", "--quiet", "--out", "OUT/d"),
+        True,
+        before=("blend", *ASKED, "--method", "natural", "--out", "OUT/d"),
+    ),
     Command("demo", ("demo", "--budget", "20k", "--quiet", "--out", "OUT/d"), True),
     Command(
         "compare",

@@ -8,13 +8,18 @@ from cuvee import trainers
 from cuvee.answer import Blend
 from cuvee.core import CuveeError
 from cuvee.core.dataset import Dataset, Part
-from cuvee.core.files import explained, remove_tree
+from cuvee.core.files import explained, remove_tree, sha256
 from cuvee.datasets import open_dataset
 from cuvee.question import IN_MEMORY
 
 
 def export_dataset(
-    dataset: Blend | Dataset | str | Path, to: str, out: str | Path, **settings: Any
+    dataset: Blend | Dataset | str | Path,
+    to: str,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    **settings: Any,
 ) -> str:
     """Write a mixture in the form that a training stack reads.
 
@@ -24,6 +29,8 @@ def export_dataset(
         to: Name of the stack, see `cuvee methods trainers`; settings may stand in it:
             `"tokens:tokenizer=tokenizer.json"`.
         out: New or empty folder. It is there once all of it is.
+        resume: Accept a folder in which the same is there already, to the byte: it is made again
+            and compared.
         settings: Of the stack.
 
     Returns:
@@ -45,12 +52,16 @@ def export_dataset(
         dataset = _planned(dataset)
     elif not isinstance(dataset, Dataset):
         dataset = open_dataset(dataset)
-    out = Path(out)
     if "://" in str(out):
         raise CuveeError(f"{out}: exports are written on this machine; copy the finished folder.")
+    out = Path(out)
     with explained(out):
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise CuveeError(f"{out} is not empty: choose a new or an empty folder.")
+        there = out.exists() and (not out.is_dir() or any(out.iterdir()))
+        if there and not (resume and out.is_dir()):
+            raise CuveeError(
+                f"{out} is not empty: choose a new or an empty folder; --resume (resume=True) "
+                "accepts one that this command has written."
+            )
         part = out.absolute().with_name(f".{out.name}.part")
         part.mkdir(parents=True, exist_ok=True)
     with room.locked(part):
@@ -61,10 +72,23 @@ def export_dataset(
         try:
             said = stack.write(dataset, fresh)
             with explained(out):
-                fresh.replace(out)
+                if not there:
+                    fresh.replace(out)
+                elif different := _difference(fresh, out):
+                    raise CuveeError(f"{out} holds something else: {different} is not the same.")
         finally:
             remove_tree(part)
     return said.replace(str(fresh), str(out))
+
+
+def _difference(one: Path, other: Path) -> str:
+    """The first file that is not in both folders with the same bytes; "" if there is none."""
+    names = {p.relative_to(f) for f in (one, other) for p in f.rglob("*") if p.is_file()}
+    for name in sorted(names):
+        pair = (one / name, other / name)
+        if not all(p.is_file() for p in pair) or sha256(pair[0]) != sha256(pair[1]):
+            return str(name)
+    return ""
 
 
 def _planned(answer: Blend) -> Dataset:

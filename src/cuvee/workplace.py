@@ -10,7 +10,7 @@ from typing import Any
 from cuvee import engine as engines
 from cuvee import export
 from cuvee import sources as room
-from cuvee.core import CuveeError
+from cuvee.core import CuveeError, remote
 from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Source
 from cuvee.core.files import is_remote, remove_tree
@@ -131,13 +131,7 @@ def _identity(question: Question, world: int) -> str:
 def _stamp(file: str) -> list[str]:
     """What changes with a file, without reading it; of a folder, of the files in it."""
     if "://" in file:
-        from fsspec.core import url_to_fs
-
-        store, path = url_to_fs(file)
-        info = store.info(path)
-        return [
-            str(info.get(key)) for key in ("ETag", "etag", "md5Hash", "size", "created", "mtime")
-        ]
+        return [str(remote.about(file, fresh=True))]
     path = Path(file)
     inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return [f"{s.st_size} {s.st_mtime_ns} {s.st_ino}" for s in (p.stat() for p in inside)]

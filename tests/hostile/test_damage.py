@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from soak.fuzz_targets import FORMATS, TARGETS
 from tests.hostile.corpus import GOOD, lines, rows
+from tests.hostile.found import FOUND
 
 from cuvee.core.errors import CuveeError
 from cuvee.sources import files, open_source
@@ -55,6 +56,14 @@ def test_damaged_files_are_read_or_refused():
         assert inputs == read + refused >= 40, name
         assert read >= len(TARGETS[name].seeds), f"{name}: a valid file was refused"
         assert refused > 0 or name in ("folder", "text"), name
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_the_fuzzer_found(tmp_path, name):
+    (tmp_path / name).write_bytes(FOUND[name])
+    done = child("-c", READ, 0, tmp_path / name)
+    assert done.returncode == 1, "it is ended by a signal"
+    assert "CuveeError" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("name", "whole"), [("a.jsonl", lines()), ("a.csv", rows())])

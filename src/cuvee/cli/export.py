@@ -10,7 +10,9 @@ from cuvee.exporting import export_dataset
 def export(options: argparse.Namespace) -> None:
     """Write it, and say what to write on the trainer's side."""
     settings = {"tokenizer": options.tokenizer} if options.tokenizer else {}
-    said = export_dataset(options.dataset, options.to, options.out, **settings)
+    said = export_dataset(
+        options.dataset, options.to, options.out, resume=options.resume, **settings
+    )
     if options.json:
         sys.stdout.buffer.write(to_json({"out": options.out, "to": options.to, "usage": said}))
     elif not options.quiet:

@@ -238,6 +238,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokenizer", metavar="FILE", help="tokenizer.json, for forms that hold tokens"
     )
+    parser.add_argument("--resume", action="store_true", help="accept a finished --out, compared")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quiet", action="store_true", help="print nothing")
 

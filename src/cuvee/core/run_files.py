@@ -174,8 +174,9 @@ def rows_of(
 
     try:
         rows = pq.read_table(pa.BufferReader(remote.content(path))).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise CuveeError(f"cannot read {path}: {str(error).splitlines()[0]}.") from error
+    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+        said = str(error).partition("\n")[0] or type(error).__name__
+        raise CuveeError(f"cannot read {path}: {said}.") from error
     if not rows:
         raise CuveeError(f"{path} has no rows: expected runs.")
     return rows

@@ -38,7 +38,7 @@ class Parquet:
         return self
 
     def pieces(self) -> tuple[Piece, ...]:
-        """Runs of row groups that hold about 32 MB of text."""
+        """Runs of row groups that hold about 32 MB."""
         return pieces_of(_pieces, self.paths, self.text)
 
     def read(self, piece: Piece) -> Iterator[Batch]:
@@ -53,10 +53,11 @@ class Parquet:
             row = sum(g.num_rows for g in groups[: piece.start])
             rows = sum(g.num_rows for g in groups[piece.start :])
             index = _index(file, column)
+            longest = max(_longest(file, place, i, column) for i in range(piece.start, piece.stop))
             held = sum(g.column(index).total_uncompressed_size for g in groups[piece.start :])
             usual = min(max(rows * BLOCK // max(held, 1), 1), 1 << 16)
             batches = file.iter_batches(
-                batch_size=max(1, min(usual, MOST // _longest(file, place, piece, index, usual))),
+                batch_size=max(1, min(usual, MOST // longest)),
                 row_groups=range(piece.start, piece.stop),
                 columns=[column],
                 use_threads=False,
@@ -76,12 +77,13 @@ class Parquet:
 
 def _pieces(path: str, text: str | None) -> Iterator[Piece]:
     with reading(path, EXPECTED), by_ranges(path) as place, pq.ParquetFile(place) as file:
-        column = _index(file, schema_column(path, file.schema_arrow, text))
+        _index(file, schema_column(path, file.schema_arrow, text))
         first = held = 0
         for i in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(i)
-            # A size of 0 beside rows is a lie: such a group must not be passed over.
-            size = max(group.column(column).total_uncompressed_size, int(group.num_rows > 0))
+            # All columns, as what the file says of one may end the process: see `_longest`. And a
+            # size of 0 beside rows is a lie: such a group must not be passed over.
+            size = max(group.total_byte_size, int(group.num_rows > 0))
             if held and held + size > PIECE:
                 yield Piece(path, first, i)
                 first, held = i, 0
@@ -90,21 +92,15 @@ def _pieces(path: str, text: str | None) -> Iterator[Piece]:
             yield Piece(path, first, file.metadata.num_row_groups)
 
 
-def _longest(
-    file: pq.ParquetFile, place: str | BinaryIO, piece: Piece, index: int, rows: int
-) -> int:
-    """Bytes of the longest value that a dictionary may repeat in every row; 1 if none can."""
-    longest = 1
-    for i in range(piece.start, piece.stop):
-        column = file.metadata.row_group(i).column(index)
-        if not column.has_dictionary_page or rows * column.total_uncompressed_size <= MOST:
-            continue
-        path = column.path_in_schema
-        with pq.ParquetFile(place, metadata=file.metadata, read_dictionary=[path]) as again:
-            first = next(again.iter_batches(1, row_groups=[i], columns=[path]), None)
-        if first is not None:
-            longest = max(longest, longest_value(first.column(0)))
-    return longest
+def _longest(file: pq.ParquetFile, place: str | BinaryIO, group: int, column: str) -> int:
+    """Bytes of the longest value that a dictionary may repeat in every row of a group.
+
+    It reads one row, so that what is said of the column is found to be in order, or is an error:
+    `metadata.row_group(i).column(j)` ends the process if it is not.
+    """
+    with pq.ParquetFile(place, metadata=file.metadata, read_dictionary=[column]) as again:
+        first = next(again.iter_batches(1, row_groups=[group], columns=[column]), None)
+    return 1 if first is None else longest_value(first.column(0))
 
 
 def _index(file: pq.ParquetFile, column: str) -> int:

@@ -54,7 +54,11 @@ class Texts:
 
 
 def serial(
-    job: Callable[[Any], Any], items: Sequence[Any], *, label: str, holds: int = 0,
+    job: Callable[[Any], Any],
+    items: Sequence[Any],
+    *,
+    label: str,
+    holds: int = 0,
     light: bool = False,
 ) -> Iterator[Any]:
     """An engine that does one thing after another."""

@@ -52,9 +52,10 @@ class Tokens:
         source = encoder("tokens", self.tokenizer, self.bos, self.eos)
         kind = np.dtype("<u2" if source.size <= 2**16 else "<u4")
         files = []
-        for i, run in enumerate(runs(source.documents(dataset), self.size)):
+        narrow = (ids.astype(kind) for ids in source.documents(dataset))
+        for i, run in enumerate(runs(narrow, self.size)):
             name = f"tokens-{i:05d}.npy"
-            packed = np.concatenate(run).astype(kind)
+            packed = np.concatenate(run)
             write_whole(out / name, partial(_save, packed, self.form))
             files.append({"file": name, "tokens": len(packed), "documents": len(run)})
         content = {
