@@ -92,13 +92,32 @@ def _run(
              f"-artifact_prefix={kept}-", "-print_final_stats=0"]  # fmt: skip
     words = [sys.executable, "-m", "soak.fuzz_worker", name, place, counts, *flags, corpus]
     root = Path(__file__).parents[1]
+    done = COUNTS.unpack(counts.read_bytes())[0]
     before = len(list(ask.kept.iterdir()))
-    ran = subprocess.run([str(w) for w in words], capture_output=True, cwd=root, check=False)
-    if not ran.returncode:
+    with (place.parent / "said").open("w+b") as said:
+        worker = subprocess.Popen([str(w) for w in words], stdout=said, stderr=said, cwd=root)
+        status = _watch(worker, counts)
+        said.seek(0)
+        lines = said.read().decode(errors="replace").splitlines()
+    tried, read, refused = COUNTS.unpack(counts.read_bytes())
+    # Threads of native code may keep a worker from ending that is done with its last input, too.
+    if not status or tried == read + refused >= left + done:
         return ""
     if len(list(ask.kept.iterdir())) == before:  # killed, so that libFuzzer kept nothing
         shutil.copytree(place, ask.kept / f"{name.replace(' ', '-')}-files-{turn}")
-    return _told(ran.stderr.decode(errors="replace").splitlines(), ran.returncode)
+    return _told(lines, status)
+
+
+def _watch(worker: subprocess.Popen, counts: Path) -> int:
+    """Its exit status; it is killed if it neither ends nor tries another input for a while."""
+    last, since = b"", time.monotonic()
+    while worker.poll() is None:
+        time.sleep(0.1)
+        if (now := counts.read_bytes()) != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > 6 * SECONDS:
+            worker.kill()
+    return worker.returncode
 
 
 def _told(lines: list[str], status: int) -> str:

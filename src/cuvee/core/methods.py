@@ -1,5 +1,6 @@
 """Tables of methods: a room's `METHODS` maps a name to `"module:Class"`."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from cuvee.core.errors import CuveeError, unknown
 
+SETTING = re.compile(r":(?=[A-Za-z_]\w*=)")
+"""Where a setting begins in the name of a method."""
 EXTRAS = {
     "tokenizers": "tokenizers", "torch": "torch", "ray": "ray", "lightgbm": "lightgbm",
     "sklearn": "sklearn", "fsspec": "remote", "upath": "remote", "s3fs": "s3",
@@ -66,8 +69,7 @@ def make(table: Mapping[str, str], name: str, room: str, /, **settings: Any) -> 
     Raises:
         CuveeError: Unknown name or setting, or a value that the setting cannot have.
     """
-    written = [part for part in name.split(":") if "=" in part]
-    name = ":".join(part for part in name.split(":") if "=" not in part)
+    name, *written = SETTING.split(name)  # a value may hold colons, as an address does
     method = load(table, name, room)
     if not (isinstance(method, type) and is_dataclass(method)):
         raise CuveeError(f"{name!r} is no {room} method: expected a frozen dataclass of settings.")

@@ -102,6 +102,7 @@ def checked_bytes(array: pa.Array) -> pa.Array:
     Raises:
         pa.ArrowInvalid: Something does.
     """
+    array.validate()  # before anything is asked of it: even its length may be negative
     if isinstance(array, pa.DictionaryArray):
         values = checked_bytes(array.dictionary)
         return pa.DictionaryArray.from_arrays(array.indices, values, safe=True)
