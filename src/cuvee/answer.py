@@ -18,6 +18,7 @@ from cuvee.core.recipe import Recipe, to_json
 from cuvee.engine import Kept
 from cuvee.fidelity import Trained
 from cuvee.question import in_memory
+from cuvee.report.facts import visible
 from cuvee.summary import Rival, describe, numbers, probability_better
 
 CURVE = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -115,13 +116,7 @@ class Blend:
         Raises:
             CuveeError: The folder holds something else, or cannot be written.
         """
-        writer = export.load(format)
-        name = in_memory(self.recipe.settings)
-        if isinstance(writer, export.Index) and name:
-            raise CuveeError(
-                f"{name!r} is in memory, where no index can find it again: give files, or write it "
-                "as parquet."
-            )
+        writer = format_for(self.recipe.settings, format)
         recipe = with_format(self.recipe, format)
         together = self.data.engine if isinstance(self.data.engine, Kept) else None
         rank, world = (together.rank, together.world) if together else (0, 1)
@@ -172,6 +167,21 @@ class Blend:
         write_whole(path, partial(_put, content))
 
 
+def format_for(settings: Mapping[str, Any], format: str) -> Format:
+    """A format by name, if a dataset of these sources can be written in it.
+
+    Raises:
+        CuveeError: There is none of this name, or data in memory cannot be indexed.
+    """
+    writer, name = export.load(format), in_memory(settings)
+    if isinstance(writer, export.Index) and name:
+        raise CuveeError(
+            f"{name!r} is in memory, where no index can find it again: give files, or write it "
+            "as parquet."
+        )
+    return writer
+
+
 def with_format(recipe: Recipe, format: str) -> Recipe:
     """The recipe of a dataset: how it is written belongs to it."""
     return replace(recipe, settings={**recipe.settings, "format": format})
@@ -214,9 +224,9 @@ def unread(data: Data, survey: Survey) -> list[str]:
     first = [*survey.rejected, *data.unread]
     counts = [*survey.quarantined, *map(len, data.unread)]
     return [
-        f"{name}: {count} {'records' if count > 1 else 'record'} could not be read and "
+        f"{visible(name)}: {count} {'records' if count > 1 else 'record'} could not be read and "
         f"{'were' if count > 1 else 'was'} left out, "
-        f"first {rejected[0].place}: {rejected[0].reason}."
+        f"first {visible(rejected[0].place)}: {visible(rejected[0].reason)}."
         for name, rejected, count in zip(names, first, counts)
         if count
     ]

@@ -15,10 +15,12 @@ from cuvee import engine as engines
 from cuvee.contracts import Mixer, Trainer
 from cuvee.core import CuveeError, Estimate, Objective, Problem, parse_tokens, stream
 from cuvee.core.data import Engine
+from cuvee.core.errors import Broken
 from cuvee.core.files import place, write_whole
 from cuvee.core.recipe import to_json, versions
 from cuvee.core.runs import UNIT
 from cuvee.core.threads import one_thread
+from cuvee.early import check_methods
 from cuvee.engine import Progress, silent
 from cuvee.fidelity import one
 from cuvee.question import Opened, Question, Settings, open_question
@@ -234,15 +236,9 @@ def compare(
     for name in ("runs", "method"):
         if name in settings:
             raise CuveeError(f"compare has no setting {name!r}: give methods, without runs.")
-    if seeds is not None and seeds < 1:
-        raise CuveeError(f"seeds must be at least 1, got {seeds}.")
     question = driver.ask(sources, **settings)
     names, real = chosen(methods), real_runs.is_real(question.proxy)
-    if real and len(names) >= len(mix.METHODS):
-        raise CuveeError(
-            f"with proxy {question.proxy!r} every method makes about {real_runs.RUNS + 1} real "
-            f"runs: name the methods that you can afford, as in --methods surrogate,regmix."
-        )
+    check_methods(question.proxy, names, seeds)
     seeds = seeds or (1 if real else SEEDS)
     opened = open_question(question, engines.load(engine, workers, progress), own=True)
     budgets = real_runs.RUNS if real else SPEND
@@ -331,6 +327,8 @@ class _Arena:
             mixer = mix.load(self._affordable(name) if self.real else name)
             with one_thread():
                 found = [self._once(mixer, name, seed) for seed in range(seeds)]
+        except Broken:
+            raise
         except (ValueError, ArithmeticError) as error:  # one method does not end the others
             return Result(name, np.zeros((0, 0)), None, None, trouble=str(error))
         shares = np.array([once.shares for once in found])
@@ -347,7 +345,6 @@ class _Arena:
 
     def _affordable(self, name: str) -> str:
         """The method with as many real runs as may be spent."""
-        real_runs.check_gradient(name, self.opened.question.proxy)
         runs = int(self.problem.spend // self.problem.tokens)
         return real_runs.with_runs(name, runs or None)
 

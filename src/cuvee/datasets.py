@@ -12,6 +12,7 @@ from cuvee.core.data import Engine
 from cuvee.core.dataset import Dataset, Part
 from cuvee.core.files import place
 from cuvee.core.recipe import Recipe
+from cuvee.core.spelled import spelled
 from cuvee.export.reading import finished, listed, shards
 from cuvee.export.virtual import open_index
 from cuvee.question import IN_MEMORY, Opened, Question, in_memory, open_question
@@ -36,7 +37,8 @@ def open_dataset(
 
     Of a dataset written out, the files of the manifest must be there with their sizes. For one of
     which only the index was written (`--format index`), the sources are opened again as its recipe
-    names them, from the same working folder, and every file is hashed: other content is refused.
+    names them, from the same working folder, and every file is hashed, save large ones that this
+    process hashed before and that have the same size and times: other content is refused.
     Its documents, their order and its tables are those of the dataset written out.
 
     Reading from an index makes as many tables at a time as fit in memory, and goes through the
@@ -64,8 +66,8 @@ def open_dataset(
         100
     """
     out = place(folder)
-    if memory < LEAST:
-        raise CuveeError(f"memory: expected at least {LEAST} bytes (640 MiB), got {memory}.")
+    if not isinstance(memory, int) or memory < LEAST:
+        raise CuveeError(f"memory: expected at least {LEAST} bytes (640 MiB), got {memory!r}.")
     manifest, recipe = finished(out, hashed=verify), Recipe.load(out / "recipe.json")
     try:
         parts, seed = _parts(manifest, recipe), int(recipe.settings["seed"])
@@ -135,7 +137,7 @@ def _parts(manifest: Mapping[str, Any], recipe: Recipe) -> tuple[Part, ...]:
     asked = sum(int(row["tokens_asked"]) for row in rows.values())
     return tuple(
         Part(
-            name, _paths(recipe.settings["sources"][name]), int(row["tokens_asked"]) / asked,
+            name, paths_of(recipe.settings["sources"][name]), int(row["tokens_asked"]) / asked,
             int(row["tokens_written"]), int(row["documents"]), int(row["tokens_available"]),
             int(row["documents_available"]),
         )
@@ -143,8 +145,9 @@ def _parts(manifest: Mapping[str, Any], recipe: Recipe) -> tuple[Part, ...]:
     )  # fmt: skip
 
 
-def _paths(written: Any) -> tuple[str, ...]:
-    """Paths of a source as they stand in a recipe."""
+def paths_of(written: Any) -> tuple[str, ...]:
+    """Paths and globs of a source, one by one, from what stands in a recipe."""
     if written == IN_MEMORY:
         return ()
-    return (written,) if isinstance(written, str) else tuple(map(str, written))
+    entries = (written,) if isinstance(written, str) else tuple(map(str, written))
+    return tuple(path for entry in entries for path in spelled(entry))

@@ -8,6 +8,9 @@ from jaxtyping import Float
 
 from cuvee.core import Shares
 from cuvee.engine.watch import Clocks
+from cuvee.export.space import DRAWING, SHUFFLING
+from cuvee.export.write import SHARD_BYTES as SHARD
+from cuvee.export.write import SPILL_BYTES as SPILL
 from cuvee.rehearsal import Passed, Rehearsal, Written, by_source
 from cuvee.sources.glimpse import Look
 
@@ -18,19 +21,15 @@ RATIO = 0.05
 """Standard error of the tokens of a byte, as a part of them, where too few glimpses tell it."""
 LEAST = 0.02
 """Part of a number that is left open even where glimpses agree."""
-SPILL, SHARD = 32 * MIB, 64 * MIB
-"""Bytes of text of a spill file and of a shard."""
 SPILL_COPIES, SHARD_COPIES = 3.0, 1.9
 """How often a job holds its text, as measured (`benchmarks/planning.py`)."""
 ALL_JOBS = 2 << 30
 """Bytes that all such jobs together may hold."""
-LENGTH, DRAWN, DRAWING, SHUFFLING = 4, 25, 45, 24
-"""Bytes of a document's length; of a document drawn, kept and while it is drawn; and of any
-document of the source that is just drawn from."""
+LENGTH, DRAWN = 4, 25
+"""Bytes of a document's length, in memory and among the results that a stopped command goes on
+from; and of a document that was drawn."""
 HELD_OUT = 1 << 30
 """Bytes that are read to hold out a target."""
-GROWTH = 0.6
-"""Exponent with which what is counted of a piece grows with its text (Heaps' law)."""
 SHORT = 0.05
 """Seconds that are not worth a line."""
 REPORT = MIB // 16
@@ -56,11 +55,6 @@ class Range:
         """By its standard error; 0 is exact."""
         half = max(SURE * error, least * mid) if error else 0.0
         return Range(max(mid - half, 0.0), mid, mid + half)
-
-    @staticmethod
-    def within(mid: float, factor: float) -> "Range":
-        """From so many times less to so many times more."""
-        return Range(mid / factor, mid, mid * factor)
 
     def plus(self, other: "Range") -> "Range":
         """The sum, both at their worst."""
@@ -167,6 +161,9 @@ def steps(
     done.append(trials)
     if written is not None:
         done += _writing(found, amounts, workers, largest, shares, budget, written)
+        small = np.array([one.small for one in found.looks], float)
+        again = _wall(np.outer(small, found.hashing), 1.0, workers)
+        done.append(Step.of("fingerprints again", again, float(small.sum())))
     return tuple(done)
 
 
@@ -196,6 +193,9 @@ def _writing(
     budget: int, written: Written,
 ) -> list[Step]:  # fmt: skip
     text = drawn_text(amounts, shares, budget)
+    if written.index:  # no text is read for it
+        alone = written.writing / max(written.text, 1.0) * text / min(workers, len(found.looks))
+        return [Step.of("write the index", alone)]
     reading = found.reading * (amounts.again * (shares > 0))[:, None]
     looked = max(sum(one.text for one in found.looks), 1)
     # What drawing took beyond the reading of what it was drawn from.
@@ -243,7 +243,7 @@ def disk(
     text, each = drawn_text(amounts, shares, budget), _each(amounts)
     low, high = (text, text) if sure else (each.min() * budget, each.max() * budget)
     scale = max(written.text, 1.0)
-    kept = _kept(found, amounts)
+    kept = LENGTH * float(amounts.documents[:, 0].sum())
 
     def sized(per: float, more: float) -> Range:
         return Range(0.85 * low * per + more, text * per + more, 1.15 * high * per + more)
@@ -252,29 +252,20 @@ def disk(
     return stays.plus(sized(written.spill / scale, kept)), stays
 
 
-def _kept(found: Rehearsal, amounts: Amounts) -> float:
-    """Bytes of the results that a stopped command goes on from."""
-    total = LENGTH * float(amounts.documents[:, 0].sum())
-    for passed in found.passes:
-        sizes = passed.watch.of("reading sources").kept
-        pieces = sum(one.pieces_in_all for one in found.looks)
-        looked = sum(len(one.pieces()) for one in found.looks)
-        text = sum(one.text for one in found.looks)
-        larger = float(amounts.text[:, 0].sum()) / max(pieces, 1) / max(text / max(looked, 1), 1)
-        total += float(np.mean(sizes or [0])) * max(larger, 1.0) ** GROWTH * pieces
-    return total
-
-
 def memory(
-    found: Rehearsal, amounts: Amounts, workers: int, shares: Shares, budget: int, writes: bool
-) -> float:
+    found: Rehearsal, amounts: Amounts, workers: int, shares: Shares, budget: int,
+    written: Written | None,
+) -> float:  # fmt: skip
     """Bytes at the peak: of the pass over the sources, or of the writing."""
     documents, tokens = amounts.documents[:, 0], np.maximum(amounts.tokens[:, 0], 1.0)
     counting = found.memory[1] + LENGTH * float(documents.sum())
-    if not writes:
+    if written is None:
         return counting
     drawn = documents / tokens * shares * budget
     shuffling = float((SHUFFLING * documents * (shares > 0) + DRAWING * drawn).max())
+    kept = found.memory[0] + LENGTH * float(documents.sum()) + DRAWN * float(drawn.sum())
+    if written.index:
+        return max(counting, kept + shuffling)
     text = drawn_text(amounts, shares, budget)
     pieces = [one.pieces_in_all for one in found.looks]
     each = _each(amounts) * shares * budget / np.maximum(pieces, 1)
@@ -282,5 +273,4 @@ def memory(
     spilling *= min(workers, ALL_JOBS // (4 * SPILL), sum(pieces))
     shards = max(round(text / SHARD), 1)
     gathering = text / shards * SHARD_COPIES * min(workers, ALL_JOBS // (4 * SHARD), shards)
-    kept = found.memory[0] + LENGTH * float(documents.sum()) + DRAWN * float(drawn.sum())
     return max(counting, kept + max(shuffling, spilling, gathering))

@@ -7,10 +7,11 @@ from cuvee import export as room
 from cuvee import trainers
 from cuvee.answer import Blend
 from cuvee.core import CuveeError
+from cuvee.core.apart import check_apart
 from cuvee.core.dataset import Dataset, Part
-from cuvee.core.files import explained, remove_tree, sha256
-from cuvee.datasets import open_dataset
-from cuvee.question import IN_MEMORY
+from cuvee.core.files import explained, remove_tree, sha256, sync_tree
+from cuvee.core.methods import SETTING, load
+from cuvee.datasets import open_dataset, paths_of
 
 
 def export_dataset(
@@ -37,7 +38,8 @@ def export_dataset(
         What to write on the trainer's side.
 
     Raises:
-        CuveeError: The folder is not empty, or the stack cannot read such a dataset.
+        CuveeError: The folder is not empty, lies in what is read, or the stack cannot read such a
+            dataset.
 
     Example:
         >>> import tempfile, cuvee
@@ -47,7 +49,10 @@ def export_dataset(
         ...     manifest = answer.write(f"{folder}/mixed")
         ...     said = cuvee.export_dataset(f"{folder}/mixed", "datasets", f"{folder}/saved")
     """
+    if settings.get("tokenizer") and not _cuts(to):
+        raise CuveeError(f"{to} holds text, not tokens: leave the tokenizer out.")
     stack = trainers.load(to, **settings)
+    folder = dataset if isinstance(dataset, str | Path) else None
     if isinstance(dataset, Blend):
         dataset = _planned(dataset)
     elif not isinstance(dataset, Dataset):
@@ -55,6 +60,8 @@ def export_dataset(
     if "://" in str(out):
         raise CuveeError(f"{out}: exports are written on this machine; copy the finished folder.")
     out = Path(out)
+    held = folder or [str(Path(file).parent) for file in dataset.files]
+    check_apart(out, {part.name: list(part.paths) for part in dataset.parts}, mixed=held)
     with explained(out):
         there = out.exists() and (not out.is_dir() or any(out.iterdir()))
         if there and not (resume and out.is_dir()):
@@ -73,12 +80,20 @@ def export_dataset(
             said = stack.write(dataset, fresh)
             with explained(out):
                 if not there:
+                    sync_tree(fresh)
                     fresh.replace(out)
                 elif different := _difference(fresh, out):
                     raise CuveeError(f"{out} holds something else: {different} is not the same.")
         finally:
             remove_tree(part)
     return said.replace(str(fresh), str(out))
+
+
+def _cuts(to: str) -> bool:
+    """Whether a stack has a setting for a tokenizer; one that is not known is named later."""
+    name = SETTING.split(to)[0]
+    known = name not in trainers.METHODS
+    return known or "tokenizer" in load(trainers.METHODS, name, "trainers").__dataclass_fields__
 
 
 def _difference(one: Path, other: Path) -> str:
@@ -97,12 +112,11 @@ def _planned(answer: Blend) -> Dataset:
     written = answer.recipe.settings["sources"]
     parts = []
     for i, name in enumerate(problem.sources):
-        documents = sum(int((lengths > 0).sum()) for lengths in answer.survey.lengths[i])
+        documents = sum(map(len, answer.survey.lengths[i]))  # empty ones too: they are drawn
         tokens, available = round(shares[i] * problem.tokens), int(problem.available[i])
-        paths = written[name] if written[name] != IN_MEMORY else ()
         parts.append(
             Part(
-                name, (paths,) if isinstance(paths, str) else tuple(paths), float(shares[i]),
+                name, paths_of(written[name]), float(shares[i]),
                 tokens, round(tokens * documents / max(available, 1)), available, documents,
             )
         )  # fmt: skip

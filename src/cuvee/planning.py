@@ -10,20 +10,22 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from cuvee import driver, export, mix, real_runs, report
+from cuvee import driver, mix, real_runs, report
 from cuvee import engine as engines
 from cuvee.core import CuveeError, Problem, Shares
 from cuvee.core.capacity import (
-    check_disk,
     check_memory,
-    check_writable,
     free_disk,
     free_memory,
+    readable,
+    taken_disk,
     used_memory,
 )
 from cuvee.core.data import Engine
 from cuvee.core.files import place
+from cuvee.early import check_start
 from cuvee.engine import Progress, silent
+from cuvee.engine.local import Local
 from cuvee.estimating import LEAST, SURE, Amounts, Range, Step, disk, memory, steps
 from cuvee.question import Question, Settings
 from cuvee.rehearsal import Rehearsal, once, practice, rehearse, search, write_some
@@ -33,8 +35,6 @@ TIME = 1.5
 """Factor within which the stated time lies on a machine that does nothing else."""
 MEMORY = 0.3
 """Part of the stated memory by which the real peak may differ."""
-PACKED = 0.25
-"""Bytes of disk that a token takes at the very least, however well its text packs."""
 JUDGED = 60
 """Mixtures that are tried when the search is over: baselines, the curve, how choosing flatters."""
 
@@ -163,6 +163,7 @@ def planned(
     command: str = "blend",
     trials: int = 0,
     resume: bool = False,
+    world: int = 1,
 ) -> Plan:
     """The plan of a command.
 
@@ -174,30 +175,26 @@ def planned(
         command: blend, trial or compare.
         trials: Mixtures that are tried, at most; 0: those of a search, which is made.
         resume: Whether the folder may hold the beginnings of the dataset.
+        world: Processes that would share the work.
 
     Raises:
         CuveeError: Something is wrong with the input, or it certainly does not fit.
     """
-    if command == "blend":
-        real_runs.check(question)
-    if out is not None:
-        export.check_free(place(out), resume=resume)
-        check_start(place(out), question.tokens, format)
+    folder = None if out is None else place(out)
+    check_start(question, folder, command=command, format=format, resume=resume)
     begin = time.perf_counter()
     workers = getattr(engine, "workers", 0) or os.cpu_count() or 1
-    with tempfile.TemporaryDirectory(prefix="cuvee-") as folder:
-        own = command == "compare"
-        found = rehearse(question, engine, workers, Path(folder), own=own)
+    with tempfile.TemporaryDirectory(prefix="cuvee-") as own:
+        found = rehearse(question, engine, workers, Path(own), own=command == "compare")
         amounts = Amounts.of(found)
         problem, notes = _problem(question, found, amounts)
         shares, tried, sure, more = _trials(question, found, problem, workers, trials, command)
         written = None
-        if out is not None:
-            written = write_some(
-                question, found.opened, found.passes[-1].survey, shares, format, Path(folder)
-            )
+        if folder is not None:
+            survey = found.passes[-1].survey
+            written = write_some(question, found.opened, survey, shares, format, Path(own))
     done = steps(found, amounts, workers, shares, question.tokens, trials=tried, written=written)
-    peak = memory(found, amounts, workers, shares, question.tokens, written is not None)
+    peak = memory(found, amounts, workers, shares, question.tokens, written)
     need = kept = None
     if written is not None:
         need, kept = disk(found, amounts, shares, question.tokens, sure, written)
@@ -205,28 +202,12 @@ def planned(
         command, question.tokens, found.opened.data.units.name, workers, _sources(found, amounts),
         sum(step.reads for step in done), done, _seconds(done),
         Range(peak * (1 - MEMORY), peak, peak * (1 + MEMORY)), need, kept, _free_memory(),
-        None if out is None else free_disk(place(out)), time.perf_counter() - begin,
-        (*notes, *more, *_doubts(found)),
+        None if folder is None else free_disk(folder), time.perf_counter() - begin,
+        (*notes, *more, *_doubts(found), *_elsewhere(engine, world)),
     )  # fmt: skip
-    _refuse(made, None if out is None else place(out))
-    return made
-
-
-def check_start(out: Path, tokens: int, format: str) -> None:
-    """Refuse what cannot fit whatever the sources hold: it costs nothing.
-
-    Args:
-        out: Folder of the dataset.
-        tokens: Of it.
-        format: Of its shards.
-
-    Raises:
-        CuveeError: No such format, no permission, or too little disk.
-    """
-    written = export.load(format)
-    check_writable(out)
-    if not isinstance(written, export.Index):
-        check_disk(out, PACKED * tokens)
+    if world == 1 and isinstance(engine, Local):
+        check_memory(made.memory.low - used_memory()[0])
+    return replace(made, notes=(*made.notes, *_tight(made, folder)))
 
 
 def _seconds(done: Sequence[Step]) -> Range:
@@ -319,8 +300,29 @@ def _free_memory() -> int | None:
     return None if free is None else free + used_memory()[0]
 
 
-def _refuse(made: Plan, out: Path | None) -> None:
-    """Refuse what does not fit even if everything comes out at its lower end."""
-    check_memory(made.memory.low - used_memory()[0])
-    if out is not None and made.disk is not None:
-        check_disk(out, made.disk.low)
+def _elsewhere(engine: Engine, world: int) -> tuple[str, ...]:
+    """That other machines are not looked at."""
+    if not isinstance(engine, Local):
+        return (
+            "Memory and workers are those of this machine, and so are the times as far as they "
+            "depend on them: what the others of the cluster have is not known here.",
+        )
+    if world == 1:
+        return ()
+    return (
+        f"All numbers are of one process on this machine. Each of the {world} needs that memory; "
+        f"counting and writing take about 1/{world} of their time if each has a machine like this.",
+    )
+
+
+def _tight(made: Plan, out: Path | None) -> tuple[str, ...]:
+    """That the disk may get full; how well text packs is only known once it is written."""
+    if out is None or made.disk is None or made.free_disk is None:
+        return ()
+    if made.disk.high <= made.free_disk or made.disk.high <= made.free_disk + taken_disk(out):
+        return ()
+    likely = "hardly fits" if made.disk.low > made.free_disk + taken_disk(out) else "may not fit"
+    return (
+        f"The dataset {likely} on the disk: about {readable(made.disk.mid)} are needed, and "
+        f"{readable(made.free_disk)} are free. If it gets full, free some and add --resume.",
+    )

@@ -18,8 +18,8 @@ from cuvee.core.data import Engine, Piece, Source, Survey, text_bytes
 from cuvee.core.threads import one_thread
 from cuvee.engine.watch import Clocks, Watch, now
 from cuvee.question import Opened, Question, open_question, units_of
-from cuvee.sources.files import fingerprint
 from cuvee.sources.glimpse import Look, look
+from cuvee.sources.hashed import hash_of
 from cuvee.trials import explore, facts, run
 
 SECONDS = 3.0
@@ -212,10 +212,12 @@ def _hashing(folder: Path) -> Clocks:
     """Seconds to hash a byte of a file."""
     path = folder / "hashed"
     path.write_bytes(np.random.default_rng(0).bytes(HASHED))
-    fingerprint([str(path)])
-    begin = now()
-    fingerprint([str(path)])
-    seconds = now() - begin
+    with path.open("rb") as file:
+        hash_of(file)
+        file.seek(0)
+        begin = now()
+        hash_of(file)
+        seconds = now() - begin
     path.unlink()
     return seconds / HASHED
 
@@ -327,8 +329,9 @@ class Written:
         shards: Bytes of what was written.
         spill: Bytes of what was written on the way.
         drawing: Of the jobs that drew documents.
-        writing: Of the jobs that wrote shards.
+        writing: Of the jobs that wrote shards, or the index.
         held: Bytes of the sources that were read for it.
+        index: Whether it is an index, and no text.
     """
 
     text: float
@@ -337,6 +340,7 @@ class Written:
     drawing: Clocks
     writing: Clocks
     held: int
+    index: bool
 
 
 def write_some(
@@ -348,9 +352,9 @@ def write_some(
     available = survey.available
     wanted = shares > 1e-3
     tokens = min(question.tokens, int((available[wanted] / shares[wanted]).min()))
-    out = folder / "written"
+    out, writer = folder / "written", export.load(format)
     manifest = export.write_dataset(
-        out, data, survey, shares, max(tokens, 1), format=export.load(format), seed=question.seed
+        out, data, survey, shares, max(tokens, 1), format=writer, seed=question.seed
     )
     rows = manifest["sources"].values()
     text = sum(
@@ -361,6 +365,7 @@ def write_some(
     spill = sum(p.stat().st_size for p in (out / ".cuvee").rglob("*") if p.is_file())
     return Written(
         text, sum(file["bytes"] for file in files), spill,
-        watch.of("drawing documents").total, watch.of("writing shards").total,
-        sum(survey.text_bytes),
+        watch.of("drawing documents").total,
+        watch.of("writing shards").total + watch.of("writing the index").total,
+        sum(survey.text_bytes), isinstance(writer, export.Index),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Where a piece of work is done: by which engine, in which folder, together with whom."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ from cuvee import sources as room
 from cuvee.core import CuveeError, remote
 from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Source
+from cuvee.core.errors import Broken
 from cuvee.core.files import is_remote, remove_tree
 from cuvee.core.recipe import to_json, versions
 from cuvee.core.run_files import table_files
 from cuvee.engine import Kept, Progress
+from cuvee.engine.roll import Roll
 from cuvee.question import Question
 
 
@@ -54,7 +56,11 @@ class Means:
 
 @contextmanager
 def at_work(
-    means: Means, question: Question, folder: Path | None, progress: Progress
+    means: Means,
+    question: Question,
+    folder: Path | None,
+    progress: Progress,
+    work: Mapping[str, Any],
 ) -> Iterator[Engine]:
     """An engine that keeps what it has done in a folder, until all of the work is done.
 
@@ -63,6 +69,7 @@ def at_work(
         question: What is asked: another one does not get this one's results.
         folder: Which nobody else may work in; None: nothing is kept.
         progress: Called after each finished job.
+        work: What else decides about the work, by name: the command, its mixtures, methods.
 
     Raises:
         CuveeError: Somebody else works there, or there is no folder for several processes.
@@ -73,23 +80,34 @@ def at_work(
         yield means.start(progress)
         return
     check_apart(folder, question.sources, question.target)
-    name = _identity(question, means.world)
+    try:
+        asked = _asked(question) | dict(work) | {"world": means.world}
+    except CuveeError as error:
+        Roll(folder / ".cuvee" / "ranks", means.rank, means.world).fail(str(error))
+        raise
+    name = hashlib.blake2b(to_json(asked), digest_size=8).hexdigest()
     new = not folder.exists()
     engine = means.start(progress)
     with export.locked(folder, means.rank):
-        kept = Kept(engine, folder / ".cuvee" / "jobs" / name, means.rank, means.world)
+        inside = folder / ".cuvee"
+        roll = Roll.join(inside / "ranks", means.rank, means.world, asked)
+        kept = Kept(engine, inside / "jobs" / name, roll)
         try:
             yield kept
+            kept.leave()
         except BaseException as error:
-            kept.fail(str(error) or type(error).__name__)
+            if isinstance(error, Broken) and means.rank and (folder / "manifest.json").exists():
+                return  # a process that comes late finds all done
+            roll.fail(str(error) or type(error).__name__)
             if means.world == 1:
-                if isinstance(error, export.Refused):  # nothing of this question belongs there
+                # Other input is another piece of work: what was kept of this one is of no use.
+                began = (folder / "recipe.json").exists() and not isinstance(error, export.Refused)
+                if isinstance(error, CuveeError) and not isinstance(error, Broken) and not began:
                     remove_tree(kept.folder)
                 _tidy(folder, new)
             raise
-        kept.leave()
         if means.rank == 0:
-            remove_tree(folder / ".cuvee")
+            remove_tree(inside)
             _drop_empty(folder)
 
 
@@ -113,19 +131,16 @@ def _drop_empty(folder: Path) -> None:
             folder.rmdir()
 
 
-def _identity(question: Question, world: int) -> str:
-    """Name of what is asked of which files, as they are now, by which versions, in how many."""
-    texts = [
-        room.open_source(name, spec, question.text_of(name))
-        for name, spec in (*question.sources.items(), *_targets(question))
-    ]
+def _asked(question: Question) -> dict[str, Any]:
+    """What is asked of which files, as they are now, by which versions."""
+    texts = [room.open_source(n, s, question.text_of(n)) for n, s in question.sources.items()]
+    for name, spec in _targets(question):
+        with suppress(CuveeError):  # said better when the question is opened
+            texts.append(room.open_source(name, spec, question.text_of(name)))
     tables = [str(file) for table in question.tables for file in table_files(table)]
     others = [str(question.tokenizer)] if question.tokenizer else []
     files = {file: _stamp(file) for file in (*_files(texts), *tables, *others)}
-    asked = {
-        "settings": question.settings(), "files": files, "versions": versions(), "world": world,
-    }  # fmt: skip
-    return hashlib.blake2b(to_json(asked), digest_size=8).hexdigest()
+    return {"settings": question.settings(), "files": files, "versions": versions()}
 
 
 def _stamp(file: str) -> list[str]:
@@ -133,6 +148,8 @@ def _stamp(file: str) -> list[str]:
     if "://" in file:
         return [str(remote.about(file, fresh=True))]
     path = Path(file)
+    if not path.exists():
+        return []  # said when it is read
     inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return [f"{s.st_size} {s.st_mtime_ns} {s.st_ino}" for s in (p.stat() for p in inside)]
 

@@ -266,7 +266,11 @@ def test_folder_taken(world, capsys):
     refused(blend(capsys, *TWO), "mixed is not empty")
     assert tree(Path("mixed")) == {"letter.txt": b"dear"}
     refused(run(capsys, "blend", *TWO, *TARGET, "--budget", "9k", "--out", "web.jsonl"),
-            "cannot write web.jsonl")  # fmt: skip
+            "--out web.jsonl lies in source 'web'")  # fmt: skip
+    Path("notes.txt").write_text("mine")
+    refused(run(capsys, "blend", *TWO, *TARGET, "--budget", "9k", "--out", "notes.txt"),
+            "cannot write notes.txt")  # fmt: skip
+    assert Path("notes.txt").read_text() == "mine"
 
 
 def test_folder_of_another_job(world, capsys):

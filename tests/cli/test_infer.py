@@ -24,7 +24,8 @@ def options(folder, **changed):
     usual = {
         "tokenizer": str(folder / "tokenizer.json"),
         "sources": [f"long name of {n}={folder / n}.jsonl" for n in "ab"],
-        "text_column": "text", "seed": 0, "workers": 1, "merges": 80, "json": False,
+        "text_column": "text", "seed": 0, "workers": 1, "engine": "local",
+        "address": "", "merges": 80, "json": False,
         "quiet": False,
     }  # fmt: skip
     return Namespace(**(usual | changed))

@@ -51,11 +51,37 @@ def test_processes_write_one_dataset(sources):
     assert [out for _, out, _ in found[::2]] == ["", ""]
     # Whoever comes late finds all done.
     assert said(start(sources, *flags[0])) == (0, "", "")
+    code, out, _ = said(start(sources, *flags[1]))
+    assert (code, out) == (0, found[1][1])
+    assert tree(sources / "together") == tree(sources / "alone")
+
+
+def test_a_process_that_was_killed_comes_again(sources):
+    said(start(sources, *BLEND, "--out", "one"))
+    flags = [(*BLEND, "--out", "two", "--world", "2", "--rank", str(r)) for r in (0, 1)]
+    zero, one = (start(sources, *f) for f in flags)
+    while not list((sources / "two").glob(".cuvee/jobs/*/*/000001")):  # made by rank 1
+        assert one.poll() is None
+    one.kill()
+    one.communicate()
+    again = start(sources, *flags[1])
+    assert [said(zero)[0], said(again)[0]] == [0, 0]
+    assert tree(sources / "two") == tree(sources / "one")
+
+
+def test_ranks_that_were_asked_for_other_things_say_so(sources):
+    flags = (*BLEND, "--out", "other", "--world", "2")
+    zero = start(sources, *flags, "--rank", "0")
+    one = start(sources, *flags, "--rank", "1", "--seed", "5")
+    errors = [said(zero), said(one)]
+    assert [code for code, _, _ in errors] == [2, 2]
+    assert any("was asked for something else, its settings differs" in e for _, _, e in errors)
 
 
 def test_trials_are_shared(sources):
     (sources / "mixtures.csv").write_text("share/web,share/code\n" + "0.5,0.5\n0.2,0.8\n1,0\n" * 2)
-    trial = ("trial", *ASKED, "--shares", "mixtures.csv", "--out")
+    proxy = "transformer:size=40k:vocabulary=300:context=32:tokens=2k:draws=4"
+    trial = ("trial", *ASKED, "--proxy", proxy, "--shares", "mixtures.csv", "--out")
     assert said(start(sources, *trial, "alone.csv"))[0] == 0
     flags = [(*trial, "shared.csv", "--world", "2", "--rank", str(r)) for r in (0, 1)]
     found = [said(process) for process in [start(sources, *f) for f in flags]]

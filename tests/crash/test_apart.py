@@ -25,6 +25,9 @@ INSIDE = [
     ("data/*", "data/mixed"),
     ("one.jsonl, data", "data/mixed"),
     (["one.jsonl", "data"], "data/mixed"),
+    ("one.jsonl, data/*", "data/mixed"),
+    ("data/**/*.parquet,one.jsonl", "data/mixed"),
+    ("s3://bucket/a, data", "data/mixed"),
     ("link", "data/mixed"),
     ("one.jsonl", "one.jsonl"),
 ]
@@ -78,13 +81,26 @@ COMMANDS = {
     "discover": ("discover", "books", "--domains", "2", "--out"),
     "trial": ("trial", "books=books", "--target", "val.jsonl", "--budget", "2k", "--shares",
               "books=1", "--out"),
+    "export": ("export", "mixed", "--to", "mds", "--out"),
 }  # fmt: skip
+
+
+def test_addresses_of_this_machine(here):
+    with pytest.raises(CuveeError, match="lies in source 'web'"):
+        check_apart(Path("data/mixed"), {"web": f"file://{here}/data"})
+    with pytest.raises(CuveeError, match="lies in source 'web'"):
+        check_apart(Path("data/mixed"), {"web": f"file://{here}/one.jsonl,file://{here}/data"})
+    with pytest.raises(CuveeError, match="lies in the dataset"):
+        check_apart(Path("data/mixed"), {}, mixed="data")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses(tmp_path, monkeypatch, capsys, name):
     build(tmp_path / "world")
     monkeypatch.chdir(tmp_path / "world")
+    if name == "export":
+        assert main([*COMMANDS["blend"], "mixed", "--quiet"]) == 0
+        capsys.readouterr()
     before = tree(tmp_path)
     assert main([*COMMANDS[name], "books/mixed"]) == 2
     said = capsys.readouterr()

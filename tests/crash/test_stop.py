@@ -44,7 +44,8 @@ def test_stopped_at_random_moments(world, whole, number):
             stopped += 1
             assert status == STATUS[number], begun.said
             assert begun.said.removeprefix("ready\n") in LINES
-            assert not [name for name in tree(place.out) if "d/manifest.json" in name]
+            left = tree(place.out)  # stopped while it printed, say, all of it is there
+            assert left == whole or not [name for name in left if "d/manifest.json" in name]
         world.again(place, *words)
         assert tree(place.out) == whole
     assert stopped >= 4

@@ -1,13 +1,21 @@
 """Results that are kept: going on where work was stopped, and sharing it."""
 
+import shutil
 import threading
 
 import numpy as np
 import pytest
 
 from cuvee.core import CuveeError
+from cuvee.core.errors import Broken
 from cuvee.engine import Kept
 from cuvee.engine.local import Local
+from cuvee.engine.roll import Roll
+
+
+def shared(folder, rank, world, patience=20.0, asked=None):
+    roll = Roll.join(folder / "ranks", rank, world, asked or {})
+    return Kept(Local(1), folder / "jobs", roll, patience)
 
 
 def squares(engine, done, label="squares"):
@@ -77,7 +85,7 @@ def test_results_of_unknown_kinds_are_made_again(tmp_path):
 def test_a_damaged_result_is_said(tmp_path):
     squares(Kept(Local(1), tmp_path), [])
     next(tmp_path.glob("*/000003")).write_bytes(b"half")
-    with pytest.raises(CuveeError, match="not the results of a job"):
+    with pytest.raises(CuveeError, match=r"000003 cannot be read .* remove it"):
         squares(Kept(Local(1), tmp_path), [])
 
 
@@ -87,7 +95,7 @@ def together(folder, world, job, items):
 
     def process(rank):
         try:
-            engine = Kept(Local(1), folder, rank, world, patience=20)
+            engine = shared(folder, rank, world)
             first = list(engine(job, items, label="first"))
             found[rank] = [first, list(engine(lambda r: r + 1, first, label="second"))]
             engine.leave()
@@ -118,27 +126,56 @@ def test_processes_share_the_work(tmp_path, world):
 
 
 def test_whoever_never_comes_is_named(tmp_path):
-    engine = Kept(Local(1), tmp_path, 0, 2, patience=0.3)
+    engine = shared(tmp_path, 0, 2, patience=0.3)
     with pytest.raises(CuveeError, match="nothing came from rank 1 for 0 s: start it again"):
         list(engine(lambda i: i, range(4), label="work"))
 
 
 def test_the_failure_of_one_stops_the_others(tmp_path):
-    other = Kept(Local(1), tmp_path, 1, 2)
-    other.fail("the disk is full.")
-    engine = Kept(Local(1), tmp_path, 0, 2, patience=20)
-    with pytest.raises(CuveeError, match=r"rank 1 stopped: the disk is full\."):
+    engine = shared(tmp_path, 0, 2)
+    shared(tmp_path, 1, 2).roll.fail("the disk is full.")
+    with pytest.raises(Broken, match=r"rank 1 stopped: the disk is full\."):
         list(engine(lambda i: i, range(4), label="work"))
-    Kept(Local(1), tmp_path, 1, 2)  # it comes again
-    assert not list(tmp_path.glob("failed/*"))
+
+
+def test_failures_of_earlier_attempts_stop_nobody(tmp_path):
+    for rank in (0, 1, 2):
+        shared(tmp_path, rank, 3).roll.fail("Terminated")
+    found = together(tmp_path, 3, lambda i: i, range(6))
+    assert found == {rank: [list(range(6)), list(range(1, 7))] for rank in range(3)}
+
+
+def test_whoever_has_left_before_is_waited_for_when_it_comes_again(tmp_path):
+    shared(tmp_path, 1, 2).roll.leave()
+    again = shared(tmp_path, 1, 2)
+    assert not again.roll.left(1)
+    zero = shared(tmp_path, 0, 2, patience=0.3)
+    with pytest.raises(Broken, match="the end: nothing came from rank 1"):
+        zero.leave()
+
+
+def test_whoever_comes_when_all_is_done_makes_no_folder(tmp_path):
+    late = shared(tmp_path, 1, 2)
+    shutil.rmtree(tmp_path / "ranks")
+    with pytest.raises(Broken, match="the other processes have finished"):
+        list(late(lambda i: i, [0], label="work"))
+    assert not (tmp_path / "ranks").exists()
+
+
+def test_others_must_be_asked_for_the_same(tmp_path):
+    engine = shared(tmp_path, 0, 2, asked={"settings": {"seed": 0}})
+    shared(tmp_path, 1, 2, asked={"settings": {"seed": 1}})
+    with pytest.raises(Broken, match="rank 1 was asked for something else, its settings differs"):
+        list(engine(lambda i: i, range(4), label="work"))
+
+
+def test_other_items_are_other_work(tmp_path):
+    double = [2 * i for i in range(4)]
+    assert list(Kept(Local(1), tmp_path)(lambda i: 2 * i, range(4), label="work")) == double
+    found = list(Kept(Local(1), tmp_path)(lambda i: 2 * i, range(1, 5), label="work"))
+    assert found == [2, 4, 6, 8]
 
 
 def test_results_that_cannot_be_shared_are_refused(tmp_path):
     with pytest.raises(CuveeError, match=r"cannot be shared .* a set cannot be kept"):
-        list(Kept(Local(1), tmp_path, 0, 2)(lambda i: {i}, range(4), label="work"))
-
-
-@pytest.mark.parametrize(("rank", "world"), [(1, 1), (-1, 2), (3, 2), (0, 0)])
-def test_ranks_that_do_not_exist_are_refused(tmp_path, rank, world):
-    with pytest.raises(CuveeError, match="expected --rank from 0"):
-        Kept(Local(1), tmp_path, rank, world)
+        list(shared(tmp_path, 0, 2)(lambda i: {i}, range(4), label="work"))

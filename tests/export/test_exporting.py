@@ -1,5 +1,8 @@
 """From a mixed dataset to what a trainer reads: whole or not at all."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 import cuvee
@@ -74,6 +77,36 @@ def test_an_answer_that_was_not_written(answer, tmp_path):
     found.write(tmp_path / "mixed")
     cuvee.export_dataset(tmp_path / "mixed", "levanter", tmp_path / "b")
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
+
+
+def test_an_answer_and_its_folder_give_the_same_weights(tmp_path, monkeypatch):
+    """Of documents that are drawn, empty ones among them, from lists of files."""
+    monkeypatch.chdir(tmp_path)
+    rows = [[json.dumps({"text": text}) for text in texts] for texts in TEXTS.values()]
+    for name, lines in zip(("w0", "w1"), (rows[0][:40], [*rows[0][40:], *['{"text": ""}'] * 50])):
+        Path(f"{name}.jsonl").write_text("\n".join(lines))
+    Path("prose.jsonl").write_text("\n".join(rows[1]))
+    paths = {"verse": "w0.jsonl,w1.jsonl", "prose": f"file://{tmp_path}/prose.jsonl"}
+    found = cuvee.blend(paths, target=["a rose is a rose"], budget="1k", method="uniform")
+    found.write("mixed")
+    for stack in ("datasets_interleave", "streaming", "levanter"):
+        cuvee.export_dataset(found, stack, f"{stack}-a")
+        cuvee.export_dataset("mixed", stack, f"{stack}-b")
+    content = [json.loads(Path(f"datasets_interleave-{x}/interleave.json").read_text())
+               for x in "ab"]  # fmt: skip
+    assert content[0] == content[1]
+    verse, prose = content[0]["load_dataset"]
+    assert verse["data_files"] == ["w0.jsonl", "w1.jsonl"]
+    assert prose["data_files"] == [f"{tmp_path}/prose.jsonl"]
+    whole = cuvee.open_dataset("mixed")
+    assert [part.available_documents for part in whole.parts] == [130, 80]
+    assert tree(Path("levanter-a")) == tree(Path("levanter-b"))
+    with pytest.raises(CuveeError, match="lies in the dataset"):
+        cuvee.export_dataset("mixed", "mds", "mixed/data/mds")
+    with pytest.raises(CuveeError, match="lies in the dataset"):
+        cuvee.export_dataset(whole, "mds", "mixed/data/mds")
+    with pytest.raises(CuveeError, match="lies in source 'prose'"):
+        cuvee.export_dataset(found, "levanter", "prose.jsonl")
 
 
 def test_addresses_are_refused(mixed):

@@ -12,6 +12,7 @@ from cuvee.core import CuveeError
 from cuvee.core.files import place, remove_tree, write_whole
 from cuvee.engine import Kept
 from cuvee.engine.local import Local
+from cuvee.engine.roll import Roll
 from cuvee.export import lease as leases
 from cuvee.export import locked
 
@@ -94,11 +95,15 @@ def test_goes_on_where_it_was_stopped(store, tmp_path, monkeypatch):
     assert tree(place(f"{store}/mixed")) == tree(tmp_path / "whole")
 
 
+def roll(store, rank):
+    return Roll.join(place(f"{store}/ranks"), rank, 2, {})
+
+
 def test_results_are_shared_through_a_store(store):
     found = {}
 
     def process(rank):
-        engine = Kept(Local(1), place(f"{store}/jobs"), rank, 2, patience=20)
+        engine = Kept(Local(1), place(f"{store}/jobs"), roll(store, rank), 20)
         found[rank] = list(engine(lambda i: i * i, range(6), label="squares"))
         engine.leave()
 

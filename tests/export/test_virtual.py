@@ -25,6 +25,7 @@ from cuvee.core.units import Words
 from cuvee.datasets import open_dataset
 from cuvee.engine import Kept
 from cuvee.engine.local import Local
+from cuvee.engine.roll import Roll
 from cuvee.export import index, virtual, write_dataset
 from cuvee.export.reading import shards
 from cuvee.export.virtual import open_index
@@ -272,10 +273,13 @@ def test_stream_goes_on_where_it_stopped(place, question):
     assert len(every) == dataset.documents > 60
     assert list(every[0]) == ["id", "text", "source", "tokens"]
     before = np.cumsum([0, *(document["tokens"] for document in every)])
-    for start in (0, 1, 17, len(every) - 1, len(every), len(every) + 5):
+    for start in (0, 1, 17, len(every) - 1, len(every)):
         assert list(dataset.stream(start)) == every[start:]
-    for tokens in (0, 1, 500, 501, int(before[20]), 9000, 10**6):
+    for tokens in (0, 1, 500, 501, int(before[20]), 9000):
         assert list(dataset.stream(tokens=tokens)) == every[np.searchsorted(before, tokens) :]
+    for beyond in ({"start": len(every) + 5}, {"start": -1}, {"tokens": 10**6}):
+        with pytest.raises(CuveeError, match="expected a start from 0 to"):
+            next(dataset.stream(**beyond))
     unknown = replace(dataset, sizes=())
     assert list(unknown.stream(17)) == list(dataset.stream(17))
 
@@ -316,8 +320,10 @@ def test_in_a_store(place, question, format):
 def test_ranks_write_one_index(place, question):
     """Two processes that share the work leave the folder that one leaves."""
     cuvee.blend(**question).write("alone", format="index")
+    inside = Path("together/.cuvee")
     engines = [
-        Kept(Local(1), Path("together/.cuvee/jobs"), rank, 2, patience=60) for rank in range(2)
+        Kept(Local(1), inside / "jobs", Roll.join(inside / "ranks", rank, 2, {}), patience=60)
+        for rank in range(2)
     ]
     threads = [
         threading.Thread(target=lambda e=engine: written_by(e, question)) for engine in engines

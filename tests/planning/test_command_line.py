@@ -50,3 +50,24 @@ def test_quiet(words, capsys):
 def test_what_cannot_work_is_refused_as_without_it(words, capsys):
     assert main(["blend", *words, "--max-epochs", "0.01"]) == 2
     assert "beyond the data" in capsys.readouterr().err
+
+
+def test_real_runs_of_all_methods_are_refused_as_without_it(words, capsys):
+    real = ["compare", *words, "--proxy", "transformer", "--methods"]
+    assert main([*real, "all"]) == 2
+    assert "name the methods that you can afford" in capsys.readouterr().err
+    assert main([*real, "descent"]) == 2
+    assert "descent needs gradients" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [("blend", []), ("trial", ["--shares", "jsonl=.5,csv=.5"]), ("compare", [])],
+)
+def test_an_output_inside_a_source_is_refused_as_without_it(tmp_path, capsys, command, more):
+    path = spec(tmp_path, "folder", texts(20_000, 1))
+    words = ["jsonl=" + path, "csv=" + path, "--target", spec(tmp_path, "txt", texts(20_000, 3))]
+    words += ["--budget", "1k", "--out", path + "/out", *more]
+    for flag in ([], ["--dry-run"]):
+        assert main([command, *words, *flag]) == 2
+        assert "lies in source 'jsonl'" in capsys.readouterr().err

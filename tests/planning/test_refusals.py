@@ -1,6 +1,8 @@
 """What does not fit is refused before it is written."""
 
+import itertools
 import os
+import threading
 
 import pytest
 from tests.planning.world import spec, texts
@@ -9,7 +11,7 @@ import cuvee
 from cuvee import CuveeError
 from cuvee.cli import main
 from cuvee.core import capacity
-from cuvee.export import space
+from cuvee.export import space, write
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +22,9 @@ def answer():
 def test_a_dataset_that_does_not_fit_is_refused_before_its_first_shard(
     answer, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(space, "free_disk", lambda _: 50_000)
-    monkeypatch.setattr(capacity, "free_disk", lambda _: 50_000)
-    with pytest.raises(CuveeError, match=r"of disk are needed, and 50 kB are free"):
+    monkeypatch.setattr(capacity, "free_disk", lambda _: 300)
+    monkeypatch.setattr(capacity, "taken_disk", lambda _: 0)
+    with pytest.raises(CuveeError, match=r"of disk are needed, and 300 bytes are free"):
         answer.write(tmp_path / "out")
     assert not (tmp_path / "out" / "data").exists()
 
@@ -36,13 +38,48 @@ def test_what_is_there_already_counts_when_it_goes_on(answer, tmp_path, monkeypa
         capacity.check_disk(tmp_path / "out", size + 1)
 
 
-def test_what_is_needed_at_least_is_less_than_what_is_written(answer, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(space, "free_disk", lambda _: 1)
+@pytest.mark.parametrize("text", ["a " * 500_000, "xyz " * 250_000 + "end"])
+def test_nothing_is_refused_that_fits(text, tmp_path, monkeypatch):
+    """Not even what packs hundreds of times smaller."""
+    asked, spilled = [], []
+    gather = write._gather
+
+    def look(job, *rest):
+        spilled.append(capacity.taken_disk(job.spill))
+        return gather(job, *rest)
+
     monkeypatch.setattr(space, "check_disk", lambda _, least: asked.append(least))
+    monkeypatch.setattr(write, "_gather", look)
+    texts = {"a": [text] * 4, "b": ["w1 w2 w3"] * 100}
+    answer = cuvee.blend(texts, target=["a xyz w1"], budget="1M", workers=1, max_epochs=10)
     answer.write(tmp_path / "out")
-    written = capacity.taken_disk(tmp_path / "out" / "data")
-    assert written < asked[0] < 8 * written  # spill files, too, which are gone by now
+    assert 1000 < asked[0] <= spilled[0] < 100_000
+
+
+def test_sizes_are_told_while_others_rename_and_remove_files(tmp_path):
+    done = threading.Event()
+
+    def others():
+        for i in itertools.count():
+            (tmp_path / f"{i % 7}.tmp").write_bytes(b"x")
+            (tmp_path / f"{i % 7}.tmp").replace(tmp_path / f"{i % 5}")
+            if done.is_set():
+                return
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert 0 <= capacity.taken_disk(tmp_path) <= 12
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_nothing_is_walked_through_where_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(capacity, "taken_disk", None)
+    monkeypatch.setattr(capacity, "free_disk", lambda _: 10)
+    capacity.check_disk(tmp_path, 10)
 
 
 def test_the_command_refuses_before_it_reads(tmp_path, capsys):

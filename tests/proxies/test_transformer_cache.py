@@ -17,6 +17,7 @@ from cuvee.core.data import Data
 from cuvee.core.units import Words
 from cuvee.proxies import network_trainer, training
 from cuvee.proxies.counts import Counts
+from cuvee.proxies.tokens import read_streams
 from cuvee.testing.proxies import CHECKS, PROBLEMS, Texts, language, serial
 
 
@@ -278,3 +279,18 @@ class Remembers:
 def test_a_cache_does_not_hide_chance_from_the_checks(check):
     with pytest.raises(AssertionError):
         CHECKS[f"check_{check}"](Remembers(), PROBLEMS["languages"])
+
+
+@pytest.mark.parametrize(
+    ("about", "tokens"),
+    [("{", b"ab"), ("[]", b"ab"), ('{"ratio": 1.0}', b"ab"), ("\udcff", b"ab"), (None, b"ab"),
+     ('{"ratio": 1.0, "part": 1.0, "kind": "<u2"}', b"abc"),
+     ('{"ratio": 1.0, "part": 1.0, "kind": "<u2"}', b""),
+     ('{"ratio": 1.0, "part": 1.0, "kind": "who knows"}', b"ab")],
+)  # fmt: skip
+def test_damaged_tokens_are_named(tmp_path, about, tokens):
+    (tmp_path / "0.tokens").write_bytes(tokens)
+    if about is not None:
+        (tmp_path / "0.json").write_bytes(about.encode(errors="surrogateescape"))
+    with pytest.raises(CuveeError, match=r"0\.json: .*'web'.*0\.tokens.*remove both and run it"):
+        read_streams(["web"], tmp_path)

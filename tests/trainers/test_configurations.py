@@ -122,6 +122,26 @@ def test_interleave_refuses_mixed_kinds(tmp_path):
         put("datasets_interleave", Planted(paths=paths), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["datasets_interleave", "llama_factory"])
+def test_lines_of_texts_are_no_documents(name, tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("one\ntwo\n")
+    (tmp_path / "texts" / "b.md").write_text("# three\n")
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.jsonl").write_text('{"text": "a"}\n' * 9)
+    (tmp_path / "rows" / "README.md").write_text("about\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    for bad in ("texts", "texts/a.txt", "texts/*.txt", "texts/*", "texts/b.md"):
+        paths = ((f"{tmp_path}/{bad}",), ("b.jsonl",), ("c.jsonl",))
+        with pytest.raises(CuveeError, match=r"a line of text as a document.*--to datasets"):
+            put(name, Planted(paths=paths), out)
+    with pytest.raises(CuveeError):
+        put(name, Planted(paths=(("gone.txt",), ("b.jsonl",), ("c.jsonl",))), out)
+    assert not list(out.iterdir())
+    put(name, Planted(paths=((f"{tmp_path}/rows",), ("b.jsonl",), ("c.jsonl",))), out)
+
+
 def test_llama_factory_names_survive_its_parser(tmp_path):
     put("llama_factory", STRANGE, tmp_path)
     content = yaml.safe_load((tmp_path / "mixture.yaml").read_text(encoding="utf-8"))

@@ -56,7 +56,8 @@ def test_values_come_back():
 @pytest.mark.parametrize(
     ("path", "stem"),
     [("data/web.jsonl.zst", "data/web"), ("data/web/*.parquet", "data/web"), ("code/", "code"),
-     ("s3://b/v1.5/web.parquet", "s3://b/v1.5/web"), ("books", "books"), ("a.b/*/x.txt", "a.b")],
+     ("s3://b/v1.5/web.parquet", "s3://b/v1.5/web"), ("https://h/x.parquet?t=1", "https://h/x"),
+     ("books", "books"), ("a.b/*/x.txt", "a.b")],
 )  # fmt: skip
 def test_a_path_without_endings(path, stem):
     assert prepared([part(paths=(path,))], "{path}_document") == (f"{stem}_document",)
@@ -66,6 +67,11 @@ def test_templates_that_cannot_be_filled():
     two = [part(), part("code", paths=("web.txt",))]
     with pytest.raises(CuveeError, match="two sources get the path"):
         prepared(two, "{path}")
+    three = [part("a", paths=("a.txt",)), *two]
+    with pytest.raises(CuveeError, match="two sources get the path 'web'"):
+        prepared(three, "{path}")
+    with pytest.raises(CuveeError, match=r"the glob \*\.parquet has no path"):
+        prepared([part(paths=("*.parquet",))], "{path}")
     with pytest.raises(CuveeError, match="2 paths"):
         prepared([part(paths=("a", "b"))], "{path}")
     with pytest.raises(CuveeError, match="in memory"):

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cuvee: stopped.{hint}", file=sys.stderr)
         # Worker threads are in the middle of a job; every file they write is whole or not there.
         sys.stderr.flush()
+        if cluster := sys.modules.get("cuvee.engine.cluster"):
+            cluster.end()
         os._exit(143 if isinstance(stop, Terminated) else 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,11 @@ from cuvee.cli.words import means, number
 from cuvee.cli.words import question as settings
 from cuvee.cli.words import runs as runs_asked
 from cuvee.core import CuveeError, Estimate, named_numbers, unknown
-from cuvee.core.apart import check_apart
 from cuvee.core.files import place, write_whole
 from cuvee.core.recipe import Recipe, to_json, versions
 from cuvee.core.tables import read_csv, to_csv
 from cuvee.datasets import question_of
-from cuvee.planning import check_start
+from cuvee.early import check_start
 from cuvee.question import Opened, Question, open_question
 from cuvee.workplace import at_work
 
@@ -86,14 +86,13 @@ def answer_and_write(
     asked = means(options)
     resume = resume or asked.world > 1
     folder = None if out is None else place(out)
-    if folder is not None:  # before anything is read
-        export.load(format)
-        if asked.rank and (folder / "manifest.json").exists():
+    if folder is not None and export.is_finished(folder):
+        if asked.rank:
             return
-        if not asked.rank:
-            export.check_free(folder, resume=resume)
-        check_start(folder, question.tokens, format)
-    with progress(options.quiet) as show, at_work(asked, question, folder, show) as engine:
+        asked = replace(asked, world=1)  # nobody else will come
+    check_start(question, folder, format=format, resume=resume, rank=asked.rank)
+    work = {"command": "blend", "format": format}
+    with progress(options.quiet) as show, at_work(asked, question, folder, show, work) as engine:
         opened = driver.opened_for(question, engine)
         if like is not None:
             _same_content(opened, like)
@@ -113,7 +112,7 @@ def answer_and_write(
         report.print_answer(answer.to_dict())
     if out is not None and manifest is not None and not options.quiet and not options.json:
         did, files = ("Indexed", "index") if "index" in manifest else ("Wrote", "shards")
-        count, tokens, page = len(manifest[files]), manifest["tokens"], Path(out, "report.html")
+        count, tokens, page = len(manifest[files]), manifest["tokens"], place(out) / "report.html"
         print(f"{did} {tokens:,} tokens in {count} file(s) to {out}; look at {page}")
 
 
@@ -128,30 +127,31 @@ def trial(options: argparse.Namespace) -> None:
     else:
         table = read_csv(path, "a header share/<source>,... and mixtures")
         rows = [_shares(row, names, path, i) for i, row in enumerate(table)]
+    if options.out and path.exists() and Path(options.out).resolve() == path.resolve():
+        raise CuveeError(f"--out {options.out} is the file of the mixtures: choose another.")
+    check_start(question, place(options.out) if options.out else None, command="trial")
     if options.dry_run:
         plan.show(options, question, "trial", trials=len(rows))
         return
-    if options.out and path.exists() and Path(options.out).resolve() == path.resolve():
-        raise CuveeError(f"--out {options.out} is the file of the mixtures: choose another.")
-    if options.out:
-        check_apart(Path(options.out), question.sources, question.target, file=True)
     options.keeps_runs = real_runs.keeps_runs(question.proxy)
     asked = means(options)
     folder = _beside(options.out) if options.out and asked.world > 1 else None
-    with progress(options.quiet) as show, at_work(asked, question, folder, show) as engine:
+    work = {"command": "trial", "mixtures": rows}
+    with progress(options.quiet) as show, at_work(asked, question, folder, show, work) as engine:
         opened = open_question(question, engine)
         tried = driver.try_mixtures(opened, rows)
+        targets, losses = tried.targets, tried.losses
+        filled = [{**row, **_losses(losses, i, targets)} for i, row in enumerate(table)]
+        text = to_csv(filled)
+        if options.out and not asked.rank:
+            write_whole(options.out, lambda p: p.write_text(text, encoding="utf-8", newline=""))
     if asked.rank:
         return
-    targets, losses = tried.targets, tried.losses
     for line in [] if options.quiet else unread(opened.data, tried.survey):
         print(f"cuvee: {line}", file=sys.stderr)
-    filled = [{**row, **_losses(losses, i, targets)} for i, row in enumerate(table)]
     if options.json:
         sys.stdout.buffer.write(to_json({"unit": losses.unit, "mixtures": filled}))
-    text = to_csv(filled)
     if options.out:
-        write_whole(options.out, lambda p: p.write_text(text, encoding="utf-8", newline=""))
         if not options.quiet:
             print(f"Wrote {len(filled)} mixture(s) to {options.out}", file=sys.stderr)
     elif not options.json:

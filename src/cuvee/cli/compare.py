@@ -7,11 +7,12 @@ from cuvee import driver, report
 from cuvee.cli import plan
 from cuvee.cli.progress import progress
 from cuvee.cli.words import means, number, question
+from cuvee.comparison import chosen
 from cuvee.comparison import compare as run
 from cuvee.core import CuveeError, named_numbers
-from cuvee.core.apart import check_apart
-from cuvee.core.files import explained, place
+from cuvee.core.files import place
 from cuvee.core.recipe import to_json
+from cuvee.early import check_methods, check_start
 from cuvee.workplace import at_work
 
 
@@ -27,14 +28,16 @@ def compare(options: argparse.Namespace) -> None:
         "fixed": named_numbers(options.fix, "--fix") if options.fix else None,
     }
     asked, how = driver.ask(**settings), means(options)
+    check_methods(asked.proxy, chosen(options.methods), options.seeds)
+    check_start(asked, folder, command="compare")
     if options.dry_run:
         plan.show(options, asked, "compare", trials=plan.trials_of(options, asked))
         return
-    if folder is not None:  # found out before the waiting, not after it
-        check_apart(folder, settings["sources"], settings["target"])
-        with explained(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    with progress(options.quiet) as show, at_work(how, asked, folder, show) as engine:
+    work = {
+        "command": "compare", "methods": options.methods, "seeds": options.seeds,
+        "spend": options.spend,
+    }  # fmt: skip
+    with progress(options.quiet) as show, at_work(how, asked, folder, show, work) as engine:
         found = run(
             settings.pop("sources"),
             methods=options.methods,

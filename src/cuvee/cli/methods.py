@@ -1,6 +1,7 @@
 """`cuvee methods` and `cuvee evidence`."""
 
 import argparse
+import inspect
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,11 @@ ROOMS = {
 
 def methods(options: argparse.Namespace) -> None:
     """Every method with its first docstring line."""
+    room, _, method = (options.room or "").partition("/")
+    if room in ROOMS and method:
+        found = load(import_module(f"cuvee.{room}").METHODS, method, room)
+        print(f"{room}/{method}: {inspect.getdoc(found)}")
+        return
     if options.room is not None and options.room not in ROOMS:
         raise unknown("room", options.room, ROOMS)
     rooms = [options.room] if options.room else list(ROOMS)

@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--budget", default="2M", metavar="N", help="tokens; default: 2M")
     _common(demo)
     methods = _command(commands, "methods", texts.METHODS, "methods:methods")
-    methods.add_argument("room", nargs="?", help="e.g. mix; default: all")
+    methods.add_argument("room", nargs="?", metavar="ROOM[/METHOD]", help="e.g. mix")
     methods.add_argument("--json", action="store_true", help="print JSON")
     evidence = _command(commands, "evidence", texts.EVIDENCE, "methods:evidence")
     evidence.add_argument("which", nargs="?", metavar="ROOM[/METHOD]", help="default: all")

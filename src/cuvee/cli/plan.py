@@ -29,11 +29,12 @@ def show(
         format: Of the dataset.
         trials: Mixtures that it tries; 0: those of a search.
     """
-    out = options.out if command == "blend" else None
+    out, asked = options.out if command == "blend" else None, means(options)
     with progress(options.quiet) as shown:
         found = planned(
-            question, means(options).start(shown), out=out, format=format, command=command,
-            trials=trials, resume=getattr(options, "resume", False),
+            question, asked.start(shown), out=out, format=format, command=command,
+            trials=trials, resume=getattr(options, "resume", False) or asked.world > 1,
+            world=asked.world,
         )  # fmt: skip
     if options.json:
         sys.stdout.buffer.write(to_json(found.to_dict()))

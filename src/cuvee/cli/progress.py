@@ -1,5 +1,6 @@
 """A progress bar on long work, on stderr, only where a person watches."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,18 @@ from cuvee.engine.local import Progress as Report
 from cuvee.engine.local import silent
 
 
+def _waits() -> Report:
+    """For the log of a batch job: only for whom it waits, once each."""
+    said: set[str] = set()
+
+    def report(label: str, done: int, total: int) -> None:
+        if ", waiting for" in label and label not in said:
+            said.add(label)
+            print(f"cuvee: {label}", file=sys.stderr, flush=True)
+
+    return report
+
+
 @contextmanager
 def progress(quiet: bool) -> Iterator[Report]:
     """A callback that shows each stage as one bar; silent when piped or asked to be.
@@ -24,8 +37,11 @@ def progress(quiet: bool) -> Iterator[Report]:
     A stage is what stands before the comma of its label; what follows may change.
     """
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet:
         yield silent
+        return
+    if not console.is_terminal:
+        yield _waits()
         return
     columns = (
         TextColumn("{task.description:<22}"),

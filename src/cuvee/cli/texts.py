@@ -80,7 +80,7 @@ Write a mixed dataset in the form that a trainer reads.
 
   cuvee export mixed/ --to megatron --out megatron/
   cuvee export mixed/ --to mds --out shards/
-  cuvee export mixed/ --to tokens --tokenizer tokenizer.json --out tokens/
+  cuvee export mixed/ --to tokens:eos=none --tokenizer tokenizer.json --out tokens/
 
 Some stacks read the mixed documents in a form of their own; others mix each source's own files and
 are given the weights. `cuvee methods trainers` lists them all.
@@ -99,7 +99,10 @@ Sources are code, docstrings, comments, names of characters and the language ref
 the target and far too small to train on alone.
 """
 METHODS = """\
-List the methods of every room, or of one.
+List the methods of every room, or of one; or say all of a method and its settings.
+
+  cuvee methods trainers
+  cuvee methods trainers/tokens
 """
 EVIDENCE = """\
 Run a method's own central claim at small scale, and record what came out.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cuvee.core.errors import CuveeError
+from cuvee.core.spelled import bare, several
 
 MADE = (
     "data/part-00000.parquet", "data/part-00000.jsonl.zst", "trials.parquet", "quarantine.jsonl",
@@ -16,14 +17,16 @@ MADE = (
 
 
 def check_apart(
-    out: Path, sources: Mapping[str, Any], target: Any = None, *, file: bool = False
-) -> None:
+    out: Path, sources: Mapping[str, Any], target: Any = None, *, mixed: Any = None,
+    file: bool = False,
+) -> None:  # fmt: skip
     """Refuse an output that lies in an input, or that an input's pattern would take for its own.
 
     Args:
         out: Folder or file that is to be written.
         sources: By name: paths, globs, folders, or several of them; what is no path is left alone.
         target: The same, if there is one.
+        mixed: Folder of a dataset that is read, if there is one.
         file: Whether `out` is a file.
 
     Raises:
@@ -34,7 +37,7 @@ def check_apart(
     _check_name(out)
     wanted = _whole(out)
     named = {f"source {name!r}": spec for name, spec in sources.items()}
-    for name, spec in (named | {"the target": target}).items():
+    for name, spec in (named | {"the target": target, "the dataset": mixed}).items():
         for path in _paths(spec):
             if _meets(path, wanted, file):
                 raise CuveeError(
@@ -62,11 +65,10 @@ def _paths(spec: Any) -> Iterator[str]:
         spec = [spec]
     for entry in spec if isinstance(spec, list | tuple) else ():
         text = str(entry)
-        if not text or "://" in text or "\n" in text or "\0" in text or len(text) > 4096:
+        if not text or "\n" in text or "\0" in text or len(text) > 4096:
             continue
-        yield text
-        if "," in text and not has_magic(text):
-            yield from (part.strip() for part in text.split(",") if part.strip())
+        parts = map(bare, dict.fromkeys((text, *several(text))))
+        yield from (part for part in parts if part and "://" not in part)
 
 
 def _whole(path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from cuvee.core.errors import CuveeError
@@ -47,7 +48,12 @@ def taken_disk(out: Path) -> int:
     """Bytes that lie in a folder already."""
     if is_remote(out) or not out.is_dir():
         return 0
-    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    found = 0
+    for folder, _, names in os.walk(out):  # which passes over what goes meanwhile
+        for name in names:
+            with suppress(OSError):  # another process renamed or removed it
+                found += Path(folder, name).lstat().st_size
+    return found
 
 
 def free_memory() -> int | None:
@@ -114,7 +120,7 @@ def check_disk(out: Path, least: float) -> None:
         CuveeError: With the numbers.
     """
     free = free_disk(out)
-    if free is not None and least > free + taken_disk(out):
+    if free is not None and least > free and least > free + taken_disk(out):
         raise CuveeError(
             f"cannot write {out}: at least {readable(least)} of disk are needed, and "
             f"{readable(free)} are free: free some, choose another place, or lower the budget."

@@ -83,10 +83,12 @@ def _tree(value: Any, arrays: list[bytes]) -> Any:
         return {"tuple": [_tree(v, arrays) for v in value]}
     if isinstance(value, Mapping):
         return {"map": [[_tree(k, arrays), _tree(v, arrays)] for k, v in value.items()]}
-    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
-        array = np.ascontiguousarray(value)
+    simple = isinstance(value, np.ndarray | np.generic) and value.dtype.fields is None
+    if simple and not value.dtype.hasobject:
         kind = "array" if isinstance(value, np.ndarray) else "number"
-        return {kind: [array.dtype.str, list(np.shape(value)), _put(array.tobytes(), arrays)]}
+        order = "F" if value.flags.fnc else "C"  # sums go along the memory
+        content = _put(value.tobytes(order), arrays)
+        return {kind: [value.dtype.str, list(np.shape(value)), content, order]}
     if type(value).__name__ == "csr_array":
         parts = (value.data, value.indices, value.indptr)
         return {"csr": [*(_tree(part, arrays) for part in parts), list(value.shape)]}
@@ -112,8 +114,8 @@ def _value(tree: Any, arrays: list[memoryview]) -> Any:
     if kind == "tuple":
         return tuple(_value(v, arrays) for v in what)
     if kind in ("array", "number"):
-        dtype, shape, at = what
-        array = np.frombuffer(arrays[at], np.dtype(dtype)).reshape(shape).copy()
+        dtype, shape, at, order = what
+        array = np.frombuffer(arrays[at], np.dtype(dtype)).reshape(shape, order=order).copy(order)
         return array if kind == "array" else array[()]
     if kind == "csr":
         from scipy.sparse import csr_array

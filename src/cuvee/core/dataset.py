@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cuvee.core.errors import CuveeError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -14,7 +16,7 @@ class Part:
 
     Args:
         name: What the user calls it.
-        paths: Its files as the user wrote them; none for data in memory.
+        paths: Its files, globs as the user wrote them; none for data in memory.
         share: Asked share of the tokens; all parts' shares sum to 1, some may be 0.
         tokens: Drawn.
         documents: Drawn, repeats counted.
@@ -57,6 +59,10 @@ class Dataset:
     read: "Callable[..., Iterator[pa.Table]]"
     sizes: tuple[tuple[int, int], ...] = ()
 
+    def __repr__(self) -> str:
+        names = ", ".join(part.name for part in self.parts)
+        return f"<Dataset of {self.tokens} {self.unit} in {self.documents} documents: {names}>"
+
     @property
     def tokens(self) -> int:
         """Of all parts."""
@@ -73,7 +79,15 @@ class Dataset:
         Args:
             start: First table: what comes before it is not read.
             step: Every so many tables, as where several processes share the reading.
+
+        Raises:
+            CuveeError: No such table to begin with.
         """
+        if step < 1 or not 0 <= start <= max(len(self.sizes), step - 1):
+            raise CuveeError(
+                f"tables: expected a start from 0 to {len(self.sizes)} and a step from 1, got "
+                f"{start} and {step}."
+            )
         return self.read() if (start, step) == (0, 1) else self.read(start, step)
 
     def stream(self, start: int = 0, *, tokens: int = 0) -> Iterator[dict[str, Any]]:
@@ -84,7 +98,15 @@ class Dataset:
         Args:
             start: Documents to pass over.
             tokens: Pass over documents until they hold so many tokens.
+
+        Raises:
+            CuveeError: There is not so much.
         """
+        if not 0 <= start <= self.documents or not 0 <= tokens <= self.tokens:
+            raise CuveeError(
+                f"stream: expected a start from 0 to {self.documents} documents or {self.tokens} "
+                f"tokens, got {start} and {tokens}."
+            )
         first, passed, held = self._before(start, tokens)
         for table in self.tables(first):
             for batch in table.to_batches(max_chunksize=1000):

@@ -15,6 +15,10 @@ class CuveeError(ValueError):
         super().__init__(*(_printable(p) if isinstance(p, str) else p for p in parts))
 
 
+class Broken(CuveeError):
+    """Not the input is wrong: a disk, a cluster or another process failed while at work."""
+
+
 def _printable(text: str) -> str:
     if text.isprintable():
         return text

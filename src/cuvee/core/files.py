@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from cuvee.core.errors import CuveeError
+from cuvee.core.errors import Broken, CuveeError
 from cuvee.core.leftovers import at_work
 from cuvee.core.methods import missing
+from cuvee.core.remote_errors import told
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
 """Remote places that show a file only once it is there as a whole: those that may be written to."""
@@ -47,6 +48,12 @@ def place(name: str | Path) -> Path:
 def is_remote(path: Path) -> bool:
     """Whether a path lies in a store."""
     return hasattr(path, "fs")
+
+
+def make_folder(folder: Path) -> None:
+    """A folder, and those above it; a store has none, and a bucket is not made by a slip."""
+    if not is_remote(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -117,6 +124,10 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turns a failure of the file system into one line that says what to do."""
+    if is_remote(path):
+        with told(str(path)):
+            yield
+        return
     try:
         yield
     except OSError as error:
@@ -128,13 +139,19 @@ def explained(path: Path) -> Iterator[None]:
             fix = "the file system is read-only: choose another place."
         else:
             fix = f"{error.strerror or error}."
-        raise CuveeError(f"cannot write {path}: {fix}") from error
+        raise Broken(f"cannot write {path}: {fix}") from error
 
 
 def sha256(path: Path) -> str:
     """Hash of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_tree(folder: Path) -> None:
+    """Force a folder and all that is in it to disk."""
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

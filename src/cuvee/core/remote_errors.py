@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cuvee.core.errors import CuveeError
+from cuvee.core.errors import Broken, CuveeError
 from cuvee.core.methods import EXTRAS
 
 LONGEST = 160
@@ -29,7 +29,7 @@ def told(address: str) -> Iterator[None]:
     except CuveeError:
         raise
     except Exception as error:  # every library has exceptions of its own, with no common root
-        raise CuveeError(f"{address}: {reason(error)}") from error
+        raise Broken(f"{address}: {reason(error)}") from error
 
 
 def is_missing(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,14 +14,18 @@ from typing import Any, TypeVar
 from cuvee.core import CuveeError
 from cuvee.core.codec import Unknown, from_bytes, to_bytes
 from cuvee.core.data import Engine
-from cuvee.core.files import entries, write_whole
+from cuvee.core.errors import Broken
+from cuvee.core.files import entries, explained, make_folder, write_whole
 from cuvee.engine.local import Local, Progress, silent
+from cuvee.engine.roll import Roll
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LOOK = 0.1
 """Seconds between two looks for what other processes have finished, at first."""
+SAID = 5.0
+"""Seconds of waiting after which it is said for whom."""
 SELDOM = 2.0
 """Seconds between two looks, at most."""
 
@@ -36,29 +41,30 @@ class Kept:
     Args:
         engine: Does the jobs.
         folder: Of this one piece of work: another question, or other input, needs another.
-        rank: Number of this process, from 0.
-        world: Processes.
+        roll: The processes that share it; this one alone by default.
         patience: Seconds without any new result of another process after which it is given up.
         stages: Numbers for the calls, which every process counts alike.
-        left: Whether this process has said that it needs nothing more.
+        gone: Whether this process has said that it needs nothing more.
         home: Thread of the program; what other threads ask for is part of a job.
     """
 
     engine: Engine
     folder: Path
-    rank: int = 0
-    world: int = 1
+    roll: Roll | None = None
     patience: float = 3600.0
     stages: Iterator[int] = field(default_factory=count, repr=False)
-    left: list[bool] = field(default_factory=list, repr=False)
+    gone: list[bool] = field(default_factory=list, repr=False)
     home: int = field(default_factory=threading.get_ident, repr=False)
 
-    def __post_init__(self) -> None:
-        if self.world < 1 or not 0 <= self.rank < self.world:
-            raise CuveeError(
-                f"expected --rank from 0 to --world less 1, got {self.rank} of {self.world}."
-            )
-        _file(self.folder / "failed", self.rank).unlink(missing_ok=True)
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+        return self.roll.rank if self.roll else 0
+
+    @property
+    def world(self) -> int:
+        """Processes."""
+        return self.roll.world if self.roll else 1
 
     def __reduce__(self) -> Any:
         return Local, (1,)  # in another process there is nothing to keep
@@ -83,28 +89,21 @@ class Kept:
         """
         if light or threading.get_ident() != self.home:
             return self.engine(job, items, label=label, holds=holds, light=light)
-        name = hashlib.blake2b(f"{label} {len(items)}".encode(), digest_size=4).hexdigest()
-        stage = self.folder / f"{next(self.stages):04d}-{name}"
+        stage = self.folder / f"{next(self.stages):04d}-{_name(label, items)}"
         if self.world == 1:
             return self._alone(stage, job, items, label, holds)
         return self._together(stage, job, items, label, holds)
 
     def leave(self) -> None:
         """Say that nothing more is needed of the folder; rank 0 waits until all others did."""
-        if self.left:
+        if self.roll is None or self.world == 1 or self.gone:
             return
-        self.left.append(True)
+        self.gone.append(True)
         if self.rank:
-            _keep(self.folder / "left", self.rank, b"")
-            return
-        for other in range(1, self.world):
-            self._wait(self.folder / "left", other, "the end")
-
-    def fail(self, reason: str) -> None:
-        """Tell the others that nothing more will come from here."""
-        if self.world > 1:
-            with suppress(OSError, CuveeError):
-                _keep(self.folder / "failed", self.rank, reason.encode())
+            self.roll.leave()
+        for other in range(1, self.world if not self.rank else 1):
+            there = partial(self.roll.left, other)
+            self._wait(there, self.roll.folder, other, "the end")
 
     def _alone(
         self, stage: Path, job: Callable[[Any], Any], items: Sequence[Any], label: str, holds: int
@@ -114,7 +113,7 @@ class Kept:
         new = set(lacking)
         for i in range(len(items)):
             if i not in new:
-                yield from_bytes(_file(stage, i).read_bytes())
+                yield _kept(stage, i)
                 continue
             result = next(made)
             with suppress(Unknown):  # whatever a method of the user's own returns: made again
@@ -136,32 +135,35 @@ class Kept:
                     "--rank and --world."
                 ) from error
         for i in range(len(items)):
-            self._wait(stage, i, label)
-            yield from_bytes(_file(stage, i).read_bytes())
+            self._wait(_file(stage, i).exists, stage, i % self.world, label)
+            yield _kept(stage, i)
 
-    def _wait(self, stage: Path, i: int, label: str) -> None:
-        """Until another process has written a result."""
+    def _wait(self, there: Callable[[], bool], folder: Path, rank: int, label: str) -> None:
+        """Until another process has written what is needed."""
         seen, since, pause = -1, time.monotonic(), LOOK
-        while not _file(stage, i).exists():
+        while not there():
             time.sleep(pause)
-            stage.mkdir(parents=True, exist_ok=True)
-            there = len(entries(stage))  # also tells a network disk to look
-            if there != seen:
-                seen, since, pause = there, time.monotonic(), LOOK
+            if self.roll is not None:
+                self.roll.check()
+            held = len(entries(folder)) if folder.exists() else 0  # tells a network disk to look
+            if held != seen:
+                seen, since, pause = held, time.monotonic(), LOOK
             pause = min(1.5 * pause, SELDOM)
-            self._check_others()
+            if time.monotonic() - since > SAID:
+                self.progress(f"{label}, waiting for rank {rank}", 0, 1)
             if time.monotonic() - since > self.patience:
-                raise CuveeError(
-                    f"{label}: nothing came from rank {i % self.world} for {self.patience:.0f} s: "
-                    "start it again with the same command; what is finished stays."
+                raise Broken(
+                    f"{label}: nothing came from rank {rank} for {self.patience:.0f} s: start it "
+                    "again with the same command; what is finished stays."
                 )
 
-    def _check_others(self) -> None:
-        for other in (r for r in range(self.world) if r != self.rank):
-            failed = _file(self.folder / "failed", other)
-            if failed.exists():
-                reason = failed.read_bytes().decode(errors="replace")
-                raise CuveeError(f"rank {other} stopped: {reason}")
+
+def _name(label: str, items: Sequence[Any]) -> str:
+    """Of a stage: other items, as far as they can be told apart, have another."""
+    digest = hashlib.blake2b(f"{label} {len(items)}".encode(), digest_size=6)
+    with suppress(Unknown):
+        digest.update(to_bytes(list(items)))
+    return digest.hexdigest()
 
 
 def _file(stage: Path, i: int) -> Path:
@@ -169,5 +171,14 @@ def _file(stage: Path, i: int) -> Path:
 
 
 def _keep(stage: Path, i: int, data: bytes) -> None:
-    stage.mkdir(parents=True, exist_ok=True)
+    with explained(stage):
+        make_folder(stage)
     write_whole(_file(stage, i), lambda path: path.write_bytes(data))
+
+
+def _kept(stage: Path, i: int) -> Any:
+    path = _file(stage, i)
+    try:
+        return from_bytes(path.read_bytes())
+    except (OSError, CuveeError) as error:
+        raise Broken(f"{path} cannot be read ({error}): remove it, and start again.") from error

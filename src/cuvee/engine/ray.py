@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cuvee.core import CuveeError
+from cuvee.core.errors import Broken
 from cuvee.core.recipe import versions
 from cuvee.engine.cluster import joined, one_line
 from cuvee.engine.local import WAIT, Local, Progress, silent
@@ -287,7 +288,7 @@ def portable(error: BaseException) -> BaseException:
     return kind(str(error) if kind is CuveeError else f"{type(error).__name__}: {error}")
 
 
-def explained(error: BaseException, label: str) -> CuveeError:
+def explained(error: BaseException, label: str) -> Broken:
     """What the user can do about a failure of the cluster itself."""
     cause = getattr(error, "cause", None) or error
     fix = "see whether its nodes are up, then start again."
@@ -295,4 +296,4 @@ def explained(error: BaseException, label: str) -> CuveeError:
         fix = "install cuvee, and modules of your own, in the same versions on every node."
     elif type(error).__name__ in ("WorkerCrashedError", "OutOfMemoryError"):
         fix = "its nodes may be short of memory: take fewer --workers, or larger nodes."
-    return CuveeError(f"{label}: the Ray cluster failed ({one_line(cause)}): {fix}")
+    return Broken(f"{label}: the Ray cluster failed ({one_line(cause)}): {fix}")

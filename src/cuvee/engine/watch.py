@@ -1,22 +1,19 @@
-"""An engine with a watch: how long jobs take, and how much their results are."""
+"""An engine with a watch: how long jobs take."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from cuvee.core.codec import Unknown, to_bytes
 from cuvee.core.data import Engine
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-KEPT = 4
-"""Results of a stage whose size is measured."""
 Clocks = Float[np.ndarray, "2"]
 """Seconds that passed, and seconds of work of the thread itself: on a machine that does nothing
 else, from a disk that is fast, they are nearly the same."""
@@ -36,14 +33,12 @@ class Stage:
         seconds: Of each job, by both clocks.
         wall: From its beginning to its end.
         between: What the caller took of that for the results.
-        kept: Bytes of the first results, if they are written down.
     """
 
     label: str
     seconds: list[Clocks] = field(default_factory=list)
     wall: Clocks = field(default_factory=lambda: np.zeros(2))
     between: Clocks = field(default_factory=lambda: np.zeros(2))
-    kept: list[int] = field(default_factory=list)
 
     @property
     def total(self) -> Clocks:
@@ -80,10 +75,6 @@ class Watch:
         for seconds, result in done:
             stage.seconds.append(seconds)
             begin = now()
-            if len(stage.kept) < KEPT and not light:
-                stage.kept.append(_size(result))
-            start = start + now() - begin  # that was not the job's
-            begin = now()
             yield result
             stage.between = stage.between + now() - begin
         stage.wall = now() - start
@@ -95,20 +86,12 @@ class Watch:
             found.seconds += stage.seconds
             found.wall = found.wall + stage.wall
             found.between = found.between + stage.between
-            found.kept += stage.kept
         return found
 
     @property
     def wall(self) -> Clocks:
         """Seconds in which the engine was at work."""
         return np.sum([stage.wall for stage in self.stages] or [np.zeros(2)], axis=0)
-
-
-def _size(result: Any) -> int:
-    try:
-        return len(to_bytes(result))
-    except Unknown:
-        return 0
 
 
 def _timed(job: Callable[[Item], Result], item: Item) -> tuple[Clocks, Result]:

@@ -12,7 +12,7 @@ import orjson
 from cuvee.core import CuveeError
 from cuvee.core.apart import check_apart
 from cuvee.core.data import Data, Survey
-from cuvee.core.files import entries, explained, is_remote, remove_tree, write_whole
+from cuvee.core.files import entries, explained, is_remote, make_folder, remove_tree, write_whole
 from cuvee.core.recipe import Recipe, to_json
 from cuvee.export.lease import lease
 
@@ -59,7 +59,7 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> Path:
     """
     check_apart(out, recipe.settings.get("sources", {}), recipe.settings.get("target"))
     with explained(out):
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
     _claim(out, recipe, resume)
     return out
 
@@ -105,7 +105,7 @@ def locked(out: Path, rank: int = 0) -> Iterator[None]:
         return
     name = f"lock-{rank}" if rank else "lock"
     with explained(out), ExitStack() as stack:
-        (out / ".cuvee").mkdir(parents=True, exist_ok=True)
+        make_folder(out / ".cuvee")
         if is_remote(out):
             taken = not stack.enter_context(lease(out / ".cuvee" / name))
         else:
@@ -161,6 +161,12 @@ def discard(out: Path) -> None:
     (out / "recipe.json").unlink(missing_ok=True)
     remove_tree(out / "data")
     remove_tree(out / ".cuvee")
+
+
+def is_finished(out: Path) -> bool:
+    """Whether a folder holds a finished dataset."""
+    with explained(out):
+        return (out / "manifest.json").exists()
 
 
 def read_manifest(out: Path) -> dict[str, Any]:

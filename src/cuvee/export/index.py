@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 
 from cuvee.core import CuveeError
-from cuvee.core.files import sha256, whole_file
+from cuvee.core.files import make_folder, sha256, whole_file
 from cuvee.export.drawing import drawn, shard_of
 from cuvee.export.job import Job, Stretch, manifest, stretches
 from cuvee.export.plan import Draw
@@ -65,7 +65,7 @@ def write_index(job: Job) -> dict[str, Any]:
     The piece that holds the document that is cut, at most one of each source, is read once more:
     only then it is known how many tokens are left of it.
     """
-    (job.out / "index").mkdir(parents=True, exist_ok=True)
+    make_folder(job.out / "index")
     pieces = stretches(job)
     by_source = {i: list(some) for i, some in groupby(pieces, key=lambda s: s.source)}
     items = [(i, by_source.get(i, [])) for i in range(len(job.data.sources))]

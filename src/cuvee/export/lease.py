@@ -40,15 +40,19 @@ def lease(path: Path) -> Iterator[bool]:
     def renew() -> None:
         while not done.wait(RENEW):
             with suppress(OSError):  # the store may be away for a moment
-                _write(path, mine)
+                if _holder(path) in (mine, None):  # not if others took it while this one slept
+                    _write(path, mine)
 
-    threading.Thread(target=renew, daemon=True).start()
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
     try:
         yield True
     finally:
         done.set()
+        thread.join()
         with suppress(OSError):
-            path.unlink(missing_ok=True)
+            if _holder(path) == mine:
+                path.unlink(missing_ok=True)
 
 
 def _write(path: Path, holder: str) -> None:

@@ -1,39 +1,32 @@
 """Does a dataset fit on the disk and into memory? Asked once the sources are counted."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from cuvee.contracts import Format
-from cuvee.core.capacity import check_disk, check_memory, free_disk
-from cuvee.core.data import Data, Survey
-from cuvee.export.drawing import DOCUMENT
+from cuvee.core.capacity import check_disk, check_memory
+from cuvee.core.data import Survey
 
-PLENTY = 3.0
-"""Bytes of disk for a byte of text that always do: nothing is measured then."""
+PACKED = 1 / 255
+"""Bytes of disk for a byte of text at the very least: of the spill files alone, as no byte of LZ4
+stands for more. How well shards pack, only writing them tells."""
 LEAST = 0.8
-"""Part of what a sample says that is needed at least."""
-SAMPLE = 4 << 20
-"""Bytes of text that are written to see how well they pack."""
+"""Part of the stated memory that is needed at least."""
 SHUFFLING, DRAWING = 24, 45
 """Bytes of any document of a source, and of each that is drawn, while one source is drawn from."""
 
 
-def check_room(
-    out: Path, data: Data, survey: Survey, shares: np.ndarray, tokens: int, format: Format
-) -> None:
-    """Refuse a dataset that does not fit, before any of it is written.
+def check_room(out: Path, survey: Survey, shares: np.ndarray, tokens: int, *, spills: bool) -> None:
+    """Refuse a dataset that certainly does not fit, before any of it is written.
+
+    What then does not fit after all ends with a full disk, and goes on with `--resume`.
 
     Args:
         out: Its folder; what that holds already counts.
-        data: Sources.
-        survey: Of these sources.
+        survey: Of the sources.
         shares: Of the tokens, by source.
         tokens: Of the dataset.
-        format: Of the shards.
+        spills: Whether text is written at all.
 
     Raises:
         CuveeError: With what is needed at least, and what is free.
@@ -42,37 +35,7 @@ def check_room(
     epochs = shares * tokens / available
     documents = np.array([sum(map(len, pieces)) for pieces in survey.lengths])
     check_memory(LEAST * float((documents * (SHUFFLING * (shares > 0) + DRAWING * epochs)).max()))
-    text = float((np.array(survey.text_bytes) * epochs).sum())
-    free = free_disk(out)
-    if free is not None and free < PLENTY * text:
-        check_disk(out, LEAST * text * _packed(data, shares, format))
-
-
-def _packed(data: Data, shares: np.ndarray, format: Format) -> float:
-    """Bytes of disk for a byte of text: of shards, and of what is written on the way."""
-    parts = [*_some(data, shares)]
-    table = pa.concat_tables([DOCUMENT.empty_table(), *parts])
-    text = max(sum(part["text"].nbytes for part in parts), 1)
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
-        writer.write_table(table)
-    with tempfile.TemporaryDirectory(prefix="cuvee-") as folder:
-        path = Path(folder, "sample")
-        format.write(table, path)
-        return (sink.tell() + path.stat().st_size) / text
-
-
-def _some(data: Data, shares: np.ndarray) -> Iterator[pa.Table]:
-    """The first documents of each source, as many as its share."""
-    for source, share in zip(data.sources, shares):
-        left = int(SAMPLE * share)
-        for piece in source.pieces()[:1] if left else ():
-            for batch in source.read(piece):
-                count = len(batch.text)
-                names = [f"{source.name}/{i}" for i in range(count)]
-                columns = [names, batch.text, [source.name] * count, [0] * count]
-                yield pa.table(dict(zip(DOCUMENT.names, columns)), DOCUMENT)
-                left -= batch.text.nbytes
-                if left <= 0:
-                    break
+    if spills:
+        whole = np.floor(epochs)  # of the rest it is not known which documents: a byte a token
+        text = whole * survey.text_bytes + (epochs - whole) * available
+        check_disk(out, PACKED * float(text.sum()))

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from cuvee.contracts import Format
 from cuvee.core.data import Data, Survey
-from cuvee.core.files import is_remote, sha256, whole_file, write_whole
+from cuvee.core.files import is_remote, make_folder, sha256, whole_file, write_whole
 from cuvee.export.drawing import DRAWN, drawn, ordered, shard_of
 from cuvee.export.index import Index, write_index
 from cuvee.export.job import Job, Stretch, manifest, planned, stretches
@@ -26,6 +26,8 @@ from cuvee.export.space import check_room
 
 SPILL_BYTES = 32 * 2**20
 """Text that one job holds before it writes a spill file."""
+SHARD_BYTES = 64 * 2**20
+"""About how much text a shard holds, unless something else is asked for."""
 
 
 def write_dataset(
@@ -37,7 +39,7 @@ def write_dataset(
     *,
     format: Format,
     seed: int,
-    shard_bytes: int = 64 * 2**20,
+    shard_bytes: int = SHARD_BYTES,
 ) -> dict[str, Any]:
     """Write the shards of a mixture, or finish writing them.
 
@@ -57,15 +59,14 @@ def write_dataset(
     Raises:
         CuveeError: A source changed, or the folder cannot be written, or has too little room.
     """
-    if not isinstance(format, Index):
-        check_room(out, data, survey, shares, tokens, format)
+    check_room(out, survey, shares, tokens, spills=not isinstance(format, Index))
     job = planned(
         out, data, survey, shares, tokens, format=format, seed=seed, shard_bytes=shard_bytes
     )
     if isinstance(format, Index):
         return write_index(job)
     for folder in (job.spill, out / "data"):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     chunks = [c for found in _spill_all(job) for c in found]
     gather = partial(_gather, job, chunks)
     results = data.engine(gather, range(job.shards), label="writing shards", holds=4 * shard_bytes)

@@ -157,7 +157,9 @@ def write_streams(
     """
     kind = np.dtype(np.uint16 if end < 1 << 16 else np.uint32)
     parts = [min(1.0, pool / max(a, 1)) for a in survey.available]
-    todo = [i for i in range(len(data.sources)) if not _about(folder, i).exists()]
+    # Asked as a job, so that processes which share the work decide alike.
+    look = partial(_lacking, folder)
+    todo = list(*data.engine(look, [len(data.sources)], label="looking for tokens"))
     drawn = {i: _drawn(survey.lengths[i], parts[i], seed, data.sources[i].name) for i in todo}
     jobs = [(i, j, piece) for i in todo for j, piece in enumerate(data.sources[i].pieces())]
     encode = partial(_encode, data.sources, survey, units, end, drawn, kind)
@@ -177,17 +179,32 @@ def write_streams(
             path.write_text(json.dumps(about), encoding="utf-8")
 
 
+def _lacking(folder: Path, sources: int) -> list[int]:
+    return [i for i in range(sources) if not _about(folder, i).exists()]
+
+
 def _about(folder: Path, i: int) -> Path:
     return folder / f"{i}.json"
 
 
 def read_streams(names: Sequence[str], folder: Path) -> tuple[Stream, ...]:
-    """The streams that `write_streams` wrote."""
+    """The streams that `write_streams` wrote.
+
+    Raises:
+        CuveeError: A file is damaged, or is not there.
+    """
     found = []
     for i, name in enumerate(names):
-        about = json.loads(_about(folder, i).read_text(encoding="utf-8"))
-        file = str(folder / f"{i}.tokens")
-        found.append(_mapped(name, file, about["kind"], about["ratio"], about["part"]))
+        path, file = _about(folder, i), str(folder / f"{i}.tokens")
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            ratio, part = float(about["ratio"]), float(about["part"])
+            found.append(_mapped(name, file, str(about["kind"]), ratio, part))
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+            raise CuveeError(
+                f"{path}: expected what is known of the tokens of source {name!r} in {file}, but "
+                "one of them is damaged or gone: remove both and run it again."
+            ) from error
     return tuple(found)
 
 

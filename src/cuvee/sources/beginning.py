@@ -66,13 +66,15 @@ def _unpacked(file: BinaryIO, path: str) -> Iterator[tuple[bytes, int]]:
     def begin() -> Any:
         return context.decompressobj() if packed else zlib.decompressobj(31)
 
-    frame, used = begin(), 0
+    frame, used, between = begin(), 0, False
     while part := file.read(FEED):
         used += len(part)
         while part:
+            if between and not packed and not (part := part.lstrip(b"\0")):
+                break  # zeros that fill up what follows a gzip member are passed over
             out = frame.decompress(part)
-            part = frame.unused_data
-            if frame.eof:
+            part, between = frame.unused_data, frame.eof
+            if between:
                 frame = begin()
             yield out, used - len(part)
 

@@ -1,6 +1,7 @@
 """Comma and tab separated values, plain or compressed."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -64,12 +65,13 @@ class Csv:
         """Columns of a file, and the one that holds the text."""
         with reading(path, EXPECTED):
             rows = _rows(_lines(Piece(path, 0, size(path))), _separator(path))
-            return self._header(path, *next(rows, (1, [], "", ""))[1:3])
+            return self._header(path, *next(rows, (1, [], "", ""))[1:])
 
-    def _header(self, path: str, names: list[str], reason: str) -> tuple[list[str], str]:
+    def _header(self, path: str, names: list[str], reason: str, line: str) -> tuple[list[str], str]:
         if reason:
             raise CuveeError(f"{path}: expected {EXPECTED}, but the header is {reason}; mend it.")
-        if len(names) == 1 and any(mark in names[0] for mark in ",;\t|"):
+        # A mark within quotes belongs to the name of the only column.
+        if len(names) == 1 and any(mark in re.sub('"[^"]*("|$)', "", line) for mark in ",;\t|"):
             raise CuveeError(
                 f"{path}: expected columns apart by {_separator(path)!r}, got {names[0]!r}; "
                 "write it as .csv with commas, or as .tsv with tabs."
@@ -78,10 +80,10 @@ class Csv:
 
     def _records(self, piece: Piece) -> Iterator[str | Reject]:
         rows = _rows(_lines(piece), _separator(piece.path))
-        _, names, reason, _ = next(rows, (1, [], "", ""))
+        _, names, reason, start = next(rows, (1, [], "", ""))
         if not names and not reason:
             return
-        names, wanted = self._header(piece.path, names, reason)
+        names, wanted = self._header(piece.path, names, reason, start)
         column = names.index(wanted)
         for line, row, reason, start in rows:
             text = "" if reason else row[column]

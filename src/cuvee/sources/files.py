@@ -22,6 +22,7 @@ from cuvee.core import remote
 from cuvee.core.data import Piece
 from cuvee.core.errors import CuveeError
 from cuvee.core.remote import is_address
+from cuvee.sources.hashed import BLOCK as SMALL
 from cuvee.sources.hashed import hash_of, hash_once
 
 BLOCK = 1 << 20
@@ -75,7 +76,7 @@ def size(path: str) -> int:
 def unique(paths: Iterable[str]) -> tuple[str, ...]:
     """Paths as they were given, sorted, each file once."""
     ways = sorted(paths, key=lambda p: (-len(p), p))  # the shortest way to write it wins
-    by_place = {p if is_address(p) else os.path.normpath(Path(p).absolute()): p for p in ways}
+    by_place = {p if is_address(p) else os.path.abspath(p): p for p in ways}  # noqa: PTH100
     return tuple(sorted(by_place.values()))
 
 
@@ -104,7 +105,7 @@ def is_folder(path: str) -> bool:
     if is_address(path):
         found = remote.look(path)
         return found is not None and found.folder
-    return Path(path).is_dir()
+    return os.path.isdir(path)  # noqa: PTH112 - thousands
 
 
 def joined(folder: str, name: str) -> str:
@@ -120,10 +121,15 @@ def opened(path: str, *, buffering: int = 0) -> BinaryIO:
 
 
 @contextmanager
-def by_ranges(path: str) -> Iterator[str | BinaryIO]:
-    """A file for libraries that choose what they read: its path, or a remote file, opened."""
+def by_ranges(path: str, ahead: int = 0) -> Iterator[str | BinaryIO]:
+    """A file for libraries that choose what they read: its path, or a remote file, opened.
+
+    Args:
+        path: Of the file.
+        ahead: Bytes that may be fetched beyond what is asked for.
+    """
     if is_address(path):
-        with remote.opened(path, ahead=0) as file:
+        with remote.opened(path, ahead) as file:
             yield file
     else:
         yield path
@@ -241,6 +247,12 @@ def ranges(path: str) -> tuple[Piece, ...]:
     total = size(path)
     step = total if is_compressed(path) else PIECE
     return tuple(Piece(path, i, min(i + step, total)) for i in range(0, total, step or 1))
+
+
+def sizes(paths: Iterable[str]) -> tuple[int, int]:
+    """Bytes of files, and of those among them that are read again when they are hashed again."""
+    held = {path: size(path) for path in paths}
+    return sum(held.values()), sum(n for p, n in held.items() if n < SMALL and not is_address(p))
 
 
 def fingerprint(paths: Iterable[str]) -> Mapping[str, str]:

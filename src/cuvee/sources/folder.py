@@ -1,6 +1,7 @@
 """Folders of documents."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,50 +32,58 @@ class Folder:
     text: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "paths", unique(f for p in self.paths for f in _inside(p)))
+        object.__setattr__(self, "paths", unique(f for p in self.paths for f in files_below(p)))
 
     pieces = plain_pieces
     read = read_plain
     fingerprint = plain_fingerprint
 
 
-def _inside(path: str) -> tuple[str, ...]:
-    """Files below a folder.
+def files_below(path: str) -> tuple[str, ...]:
+    """Files in a folder at any depth, sorted, hidden ones left out; a file stands for itself.
 
     Raises:
-        CuveeError: One is a link to elsewhere: a folder from a stranger must not bring what it
-            does not hold, such as a key, into the dataset.
+        CuveeError: One is a link to elsewhere, or has a name that is not UTF-8.
     """
-    files = files_below(path)
-    links = [] if is_address(path) else [file for file in files if os.path.islink(file)]  # noqa: PTH114
-    top = os.path.realpath(path)
-    for link in links:
-        place = os.path.realpath(link)
-        if link != path and os.path.commonpath([top, place]) != top:
-            raise CuveeError(
-                f"{link}: it links to {place}, outside of the folder {path}: remove the link, or "
-                "put a copy in its place."
-            )
-    return files
-
-
-def files_below(path: str) -> tuple[str, ...]:
-    """Files in a folder at any depth, sorted, hidden ones left out; a file stands for itself."""
     if not is_folder(path):
         return (path,)
     if is_address(path):
         return tuple(remote.below(path))
-
-    def refuse(error: OSError) -> None:
-        with reading(str(error.filename or path), "a folder of text files"):
-            raise error
-
     found: list[str] = []
-    for folder, folders, names in os.walk(path, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        shown = (os.path.join(folder, n) for n in names if not n.startswith("."))  # noqa: PTH118
-        found.extend(f for f in shown if os.path.isfile(f))  # noqa: PTH113
-    for file in found:
+    links: list[str] = []
+    folders = [path]
+    while folders:
+        folder = folders.pop()
+        with reading(folder, "a folder of text files"), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_symlink():  # one to a folder is not followed: it may be a loop
+                    links += [entry.path] if os.path.isfile(entry.path) else []  # noqa: PTH113
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    found.append(entry.path)
+    check_inside(path, links)
+    for file in (*found, *links):
         if not encodes(file):
             raise CuveeError(f"{path}: a file name in it is not UTF-8: {file!r}; rename it.")
-    return tuple(sorted(found))
+    return tuple(sorted((*found, *links)))
+
+
+def check_inside(folder: str, files: Iterable[str]) -> None:
+    """Refuse files that lie elsewhere, whatever links lead there.
+
+    Raises:
+        CuveeError: One does: a folder from a stranger must not bring what it does not hold, such
+            as a key, into the dataset.
+    """
+    top = ""
+    for file in files:
+        top = top or os.path.realpath(folder)
+        place = os.path.realpath(file)
+        if os.path.commonpath([top, place]) != top:
+            raise CuveeError(
+                f"{file}: it links to {place}, outside of the folder {folder}: put a copy in its "
+                "place, or name the files one by one or by a glob, which follows links."
+            )

@@ -17,7 +17,7 @@ from cuvee.core.seeds import stream
 from cuvee.sources.arrow import Arrow
 from cuvee.sources.beginning import shortened
 from cuvee.sources.csv import Csv
-from cuvee.sources.files import by_ranges, is_compressed, reading, size
+from cuvee.sources.files import by_ranges, is_compressed, reading, size, sizes
 from cuvee.sources.jsonl import Jsonl
 from cuvee.sources.memory import Memory
 from cuvee.sources.parquet import Parquet
@@ -81,6 +81,7 @@ class Look:
         glimpses: Spread over the source.
         weights: Of all that it holds, by kind, in the units of the glimpses.
         disk: Bytes of its files; 0 in memory.
+        small: Of these, bytes of files that are hashed anew whenever a hash is asked for.
         pieces: How many it has.
         largest: Part of the source that its largest piece is.
         whole: Whether all of it was read.
@@ -92,6 +93,7 @@ class Look:
     glimpses: tuple[Glimpse, ...]
     weights: Mapping[str, float]
     disk: int
+    small: int
     pieces_in_all: int
     largest: float
     whole: bool
@@ -187,7 +189,7 @@ def look(source: Source, want: int, folder: Path, seed: int) -> Look:
     paths = {p.path for p in pieces if p.path} or set(getattr(source, "paths", ()))
     largest = max(part.weight / weights[part.kind] for part in parts)
     return Look(
-        source.name, tuple(found), weights, sum(map(size, paths)), len(pieces), largest, whole,
+        source.name, tuple(found), weights, *sizes(paths), len(pieces), largest, whole,
         not whole and any(part.kind == "beginning" for part in parts), holds_rows(source),
     )  # fmt: skip
 

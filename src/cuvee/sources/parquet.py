@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import pyarrow.parquet as pq
 
+from cuvee.core import remote
 from cuvee.core.data import Batch, Piece
 from cuvee.sources.arrays import array_batches, longest_value, schema_column
 from cuvee.sources.files import BLOCK, PIECE, by_ranges, fingerprint, pieces_of, reading, request
@@ -43,18 +44,19 @@ class Parquet:
 
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the row groups."""
+        several = piece.stop - piece.start > 1  # small ones: a request for each would take long
         with (
             reading(piece.path, EXPECTED),
-            by_ranges(piece.path) as place,
-            pq.ParquetFile(place, buffer_size=request(piece.path)) as file,
+            by_ranges(piece.path, remote.LEAST if several else 0) as place,
+            _opened(place, piece.path, pre_buffer=several) as file,
         ):
             column = schema_column(piece.path, file.schema_arrow, self.text)
-            groups = [file.metadata.row_group(i) for i in range(piece.stop)]
-            row = sum(g.num_rows for g in groups[: piece.start])
-            rows = sum(g.num_rows for g in groups[piece.start :])
-            index = _index(file, column)
-            longest = max(_longest(file, place, i, column) for i in range(piece.start, piece.stop))
-            held = sum(g.column(index).total_uncompressed_size for g in groups[piece.start :])
+            groups = [file.metadata.row_group(i) for i in range(piece.start, piece.stop)]
+            row = sum(file.metadata.row_group(i).num_rows for i in range(piece.start))
+            rows = sum(g.num_rows for g in groups)
+            end, index = row + rows, _index(file, column)
+            longest = _longest(file, place, piece, column)
+            held = sum(g.column(index).total_uncompressed_size for g in groups)
             usual = min(max(rows * BLOCK // max(held, 1), 1), 1 << 16)
             batches = file.iter_batches(
                 batch_size=max(1, min(usual, MOST // longest)),
@@ -67,7 +69,7 @@ class Parquet:
                     batch.column(0), lambda i, first=row: f"{piece.path}:{first + i + 1}"
                 )
                 row += batch.num_rows
-            if row != sum(g.num_rows for g in groups):
+            if row != end:
                 raise OSError("it holds fewer rows than it says")
 
     def fingerprint(self) -> Mapping[str, str]:
@@ -75,8 +77,22 @@ class Parquet:
         return fingerprint(self.paths)
 
 
+def _opened(
+    place: str | BinaryIO, path: str, *, pre_buffer: bool = False, **how: Any
+) -> pq.ParquetFile:
+    """A file that is read a request at a time, not the column of a whole row group at once.
+
+    Args:
+        place: Its path, or the file.
+        path: Its path.
+        pre_buffer: Fetch columns of several row groups together, which must then be small.
+        how: What else to tell the library.
+    """
+    return pq.ParquetFile(place, buffer_size=request(path), pre_buffer=pre_buffer, **how)
+
+
 def _pieces(path: str, text: str | None) -> Iterator[Piece]:
-    with reading(path, EXPECTED), by_ranges(path) as place, pq.ParquetFile(place) as file:
+    with reading(path, EXPECTED), by_ranges(path) as place, _opened(place, path) as file:
         _index(file, schema_column(path, file.schema_arrow, text))
         first = held = 0
         for i in range(file.metadata.num_row_groups):
@@ -92,15 +108,18 @@ def _pieces(path: str, text: str | None) -> Iterator[Piece]:
             yield Piece(path, first, file.metadata.num_row_groups)
 
 
-def _longest(file: pq.ParquetFile, place: str | BinaryIO, group: int, column: str) -> int:
+def _longest(file: pq.ParquetFile, place: str | BinaryIO, piece: Piece, column: str) -> int:
     """Bytes of the longest value that a dictionary may repeat in every row of a group.
 
-    It reads one row, so that what is said of the column is found to be in order, or is an error:
-    `metadata.row_group(i).column(j)` ends the process if it is not.
+    It reads one row of each, so that what is said of the column is found to be in order, or is an
+    error: `metadata.row_group(i).column(j)` ends the process if it is not.
     """
-    with pq.ParquetFile(place, metadata=file.metadata, read_dictionary=[column]) as again:
-        first = next(again.iter_batches(1, row_groups=[group], columns=[column]), None)
-    return 1 if first is None else longest_value(first.column(0))
+    longest = 1
+    with _opened(place, piece.path, metadata=file.metadata, read_dictionary=[column]) as again:
+        for group in range(piece.start, piece.stop):
+            first = next(again.iter_batches(1, row_groups=[group], columns=[column]), None)
+            longest = max(longest, 1 if first is None else longest_value(first.column(0)))
+    return longest
 
 
 def _index(file: pq.ParquetFile, column: str) -> int:

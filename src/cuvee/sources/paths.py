@@ -12,7 +12,8 @@ from pathlib import Path
 from cuvee.core import remote
 from cuvee.core.errors import CuveeError
 from cuvee.core.methods import load as load_method
-from cuvee.core.remote import ADDRESS, is_address
+from cuvee.core.remote import is_address
+from cuvee.core.spelled import addresses, bare, several
 from cuvee.sources.files import file_name, is_file, is_folder, joined, size, unique
 from cuvee.sources.folder import files_below
 from cuvee.sources.listed import METHODS
@@ -92,16 +93,17 @@ def _exists(path: str) -> bool:
 
 @cache
 def _suffixes() -> dict[str, str]:
-    """Suffix -> format, as the formats state them; any other file is text."""
-    return {s: name for name in METHODS for s in getattr(load_method(METHODS, name, "sources"),
-                                                         "suffixes", ())}  # fmt: skip
+    """Suffix -> format, as the formats state them, longest first; any other file is text."""
+    found = {s: name for name in METHODS for s in getattr(load_method(METHODS, name, "sources"),
+                                                          "suffixes", ())}  # fmt: skip
+    return {s: found[s] for s in sorted(found, key=len, reverse=True)}
 
 
 def _format(path: str) -> str:
-    name, known = Path(file_name(path)).name.lower(), _suffixes()
-    for suffix in sorted(known, key=len, reverse=True):
+    name, known = file_name(path).rstrip("/").rpartition("/")[2].lower(), _suffixes()
+    for suffix, method in known.items():
         if name.endswith(suffix):
-            return known[suffix]
+            return method
     packed = name.removesuffix(".gz").removesuffix(".zst")
     if packed != name and (method := known.get(Path(packed).suffix)):
         raise CuveeError(f"{path}: {method} is not read through gzip or zstd; unpack it first.")
@@ -109,16 +111,15 @@ def _format(path: str) -> str:
 
 
 def _expand(name: str, spec: str) -> list[str]:
-    spec = str(Path(spec).expanduser()) if spec.startswith("~") else spec
-    spec = re.sub(r"^(file|local)://", "", spec)
-    several = re.split(rf"\s*,\s*(?={ADDRESS})", spec)
-    if len(several) > 1:
-        return [path for part in several for path in _expand(name, part)]
+    spec = bare(spec)
+    parts = addresses(spec)
+    if len(parts) > 1:
+        return [path for part in parts for path in _expand(name, part)]
     if spec and _exists(spec):
         return [spec]
     if has_magic(spec) and (matches := _matches(spec)):
         return matches
-    parts = [part.strip() for part in spec.split(",") if part.strip()]
+    parts = several(spec)
     if len(parts) > 1:
         return [path for part in parts for path in _expand(name, part)]
     raise _nothing(name, spec)

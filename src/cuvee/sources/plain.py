@@ -1,6 +1,7 @@
 """Plain text: a file is a document, a long one several. Shared by `text` and `folder`."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Protocol
 
 import pyarrow as pa
@@ -86,11 +87,16 @@ def _documents(plain: Plain, piece: Piece) -> Iterator[tuple[str, bytes]]:
         yield from _cut(piece, plain.longest)
         return
     paths = plain.paths[piece.start : piece.stop]
-    for path, whole in starts(paths, EXPECTED, plain.longest + 1):
-        if is_compressed(path) or len(whole) > plain.longest:
-            yield from _cut(Piece(path, 0, size(path)), plain.longest)
-        elif text := whole.removeprefix(BOM):
-            yield path, text
+    for compressed, some in groupby(paths, is_compressed):
+        if compressed:  # read once, from the start: a beginning is of no use
+            for path in some:
+                yield from _cut(Piece(path, 0, size(path)), plain.longest)
+            continue
+        for path, whole in starts(list(some), EXPECTED, plain.longest + 1):
+            if len(whole) > plain.longest:
+                yield from _cut(Piece(path, 0, size(path)), plain.longest)
+            elif text := whole.removeprefix(BOM):
+                yield path, text
 
 
 def _cut(piece: Piece, longest: int) -> Iterator[tuple[str, bytes]]:

@@ -10,7 +10,6 @@ from cuvee.core.data import Source
 from cuvee.core.errors import CuveeError
 from cuvee.core.methods import load
 from cuvee.sources.files import size
-from cuvee.sources.folder import Folder
 from cuvee.sources.listed import METHODS
 from cuvee.sources.memory import Memory, once
 from cuvee.sources.part import Renamed
@@ -76,11 +75,10 @@ def _from_paths(name: str, specs: tuple[str, ...], text: str | None) -> Source:
     if found.method == "saved":
         source = Saved(name, found.paths, text)
         return source if source.pieces() else _empty(name, found)
-    paths = Folder(name, found.paths).paths if found.method == "folder" else found.paths
-    filled = [path for path in paths if size(path)]
+    source = load(METHODS, found.method, "sources")(name, found.paths, text)
+    filled = [path for path in source.paths if size(path)]
     if not filled:
         return _empty(name, found)
-    source = load(METHODS, found.method, "sources")(name, paths, text)
     opened = getattr(source, "opened", None)
     return opened() if opened else source
 

@@ -20,6 +20,7 @@ from cuvee.sources.files import (
     pieces_of,
     reading,
 )
+from cuvee.sources.folder import check_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ def _arrows(folder: str) -> tuple[str, ...]:
 
 
 def _arrow_files(folder: str) -> tuple[str, ...]:
+    """Of a saved dataset, which lie in its folder: see `check_inside`."""
+    files = _of_split(folder)
+    if not is_address(folder):
+        check_inside(folder, files)
+    return files
+
+
+def _of_split(folder: str) -> tuple[str, ...]:
     splits = joined(folder, "dataset_dict.json")
     if is_file(splits):
         names = _json(splits).get("splits")

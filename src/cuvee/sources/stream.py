@@ -70,10 +70,9 @@ def _layout(path: str) -> Layout:
 def _message(file: BinaryIO, at: int) -> tuple[int, int]:
     """What the message is, and where it ends: where it starts if it is the mark of the end."""
     file.seek(at)
-    first, length = struct.unpack("<Ii", _exactly(file, 8))
-    if first != CONTINUED:
-        file.seek(at + 4)
-        length = first
+    (length,) = struct.unpack("<I", _exactly(file, 4))
+    if length == CONTINUED:  # the oldest streams end with four bytes, and nothing after them
+        (length,) = struct.unpack("<i", _exactly(file, 4))
     if not length:
         return 0, at
     if not 0 < length <= LARGEST:

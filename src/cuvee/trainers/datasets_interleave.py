@@ -1,6 +1,8 @@
 """Hugging Face datasets: arguments of `interleave_datasets`."""
 
+import os
 from dataclasses import dataclass
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +12,7 @@ from cuvee.trainers.weights import drawn, paths_of, put_json, weights
 
 BUILDERS = {
     ".parquet": "parquet", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".arrow": "arrow",
-    ".feather": "arrow", ".csv": "csv", ".tsv": "csv", ".txt": "text",
+    ".feather": "arrow", ".csv": "csv", ".tsv": "csv",
 }  # fmt: skip
 """Ending of a file -> the builder of `datasets` that reads it."""
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
@@ -69,8 +71,10 @@ def loading(part: Part) -> dict[str, Any]:
         CuveeError: It has none, or of several kinds, or of a kind that has no builder.
     """
     paths = paths_of(part)
+    for path in paths:
+        check_rows("datasets", part.name, path)
     kinds = {builder(path) for path in paths}
-    if kinds == {""} and len(paths) == 1:
+    if kinds == {""} and len(paths) == 1 and not has_magic(paths[0]) and "://" not in paths[0]:
         return {"path": paths[0].rstrip("/")}  # a folder: the library looks what it holds
     if len(kinds) > 1 or "" in kinds:
         raise CuveeError(
@@ -81,6 +85,30 @@ def loading(part: Part) -> dict[str, Any]:
     if any(name.lower().endswith(".tsv") for name in paths):
         found["sep"] = "\t"
     return found
+
+
+def check_rows(reader: str, name: str, path: str) -> None:
+    """Refuse plain text, of which a row would be a line, where weights are those of documents.
+
+    Raises:
+        CuveeError: The source's path is a text, or a folder or glob of which most are texts.
+    """
+    files = [path]
+    if Path(path).is_dir():
+        files = [str(p) for p in Path(path).rglob("*") if p.is_file() and p.name[0] != "."]
+    elif has_magic(path) and not os.path.lexists(path) and "://" not in path:
+        files = glob(path, recursive=True) or [path]  # noqa: PTH207 - as the reader does
+    texts = [file for file in files if not builder(file)]
+    lines = [file for file in texts if Path(file).suffix == ".txt"]
+    if len(lines) > len(files) - len(texts) or 2 * _bytes(texts) > _bytes(files):
+        raise CuveeError(
+            f"source {name!r}: {reader} reads a line of text as a document, so that {path} would "
+            "get another weight: export the mixed documents instead, e.g. --to datasets."
+        )
+
+
+def _bytes(files: list[str]) -> int:
+    return sum(p.stat().st_size for p in map(Path, files) if p.is_file())
 
 
 def builder(path: str) -> str:

@@ -1,5 +1,7 @@
 """Documents as tokens of the user's tokenizer."""
 
+import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,8 @@ import numpy as np
 
 from cuvee.core import CuveeError
 from cuvee.core.dataset import Dataset
-from cuvee.core.files import sha256
 from cuvee.core.methods import missing
+from cuvee.core.remote import content, is_address
 from cuvee.trainers.documents import tables
 
 NONE = "none"
@@ -23,14 +25,16 @@ class Encoder:
 
     Args:
         loaded: The tokenizer.
-        file: Its file.
+        file: Name of its file.
+        digest: SHA-256 of its content.
         before: Ids before each document.
         after: Ids after it.
         size: Number of ids: one more than the largest.
     """
 
     loaded: Any
-    file: Path
+    file: str
+    digest: str
     before: tuple[int, ...]
     after: tuple[int, ...]
     size: int
@@ -49,7 +53,7 @@ class Encoder:
     def describe(self) -> dict[str, Any]:
         """For an index: no path, so that it is the same on every machine."""
         return {
-            "tokenizer": {"file": self.file.name, "sha256": sha256(self.file)},
+            "tokenizer": {"file": self.file, "sha256": self.digest},
             "vocab_size": self.size,
             "bos_id": self.before[0] if self.before else None,
             "eos_id": self.after[0] if self.after else None,
@@ -61,7 +65,7 @@ def encoder(stack: str, tokenizer: str, bos: str, eos: str) -> Encoder:
 
     Args:
         stack: For messages.
-        tokenizer: Path of a tokenizer.json.
+        tokenizer: Path or address of a tokenizer.json.
         bos: Token before each document; "" or "none" for none.
         eos: Token after each document; "none" for none. It must be said, as documents that run
             into each other are a silent mistake.
@@ -75,11 +79,13 @@ def encoder(stack: str, tokenizer: str, bos: str, eos: str) -> Encoder:
         from tokenizers import Tokenizer
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    path = Path(tokenizer)
-    if not path.is_file():
+    if not is_address(tokenizer) and not Path(tokenizer).is_file():
         raise CuveeError(f"{stack}: no such file {tokenizer}, expected a tokenizer.json.")
     try:
-        loaded = Tokenizer.from_file(str(path))
+        held = content(tokenizer)
+        loaded = Tokenizer.from_str(held.decode())
+    except CuveeError:
+        raise
     except Exception as error:  # the library raises plain Exception
         reason = str(error).splitlines()[0]
         raise CuveeError(f"{tokenizer} is not a tokenizer.json: {reason}.") from error
@@ -94,7 +100,10 @@ def encoder(stack: str, tokenizer: str, bos: str, eos: str) -> Encoder:
             f"special tokens of this tokenizer: {', '.join(special[:8]) or 'none'}."
         )
     ids = [_id(stack, token, vocabulary) for token in (bos, eos)]
-    return Encoder(loaded, path, ids[0], ids[1], max(vocabulary.values(), default=-1) + 1)
+    name = re.split(r"[?#]", tokenizer)[0] if is_address(tokenizer) else tokenizer
+    size = max(vocabulary.values(), default=-1) + 1
+    digest = hashlib.sha256(held).hexdigest()
+    return Encoder(loaded, Path(name).name, digest, ids[0], ids[1], size)
 
 
 def _id(stack: str, token: str, vocabulary: dict[str, int]) -> tuple[int, ...]:

@@ -4,17 +4,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cuvee.core.dataset import Dataset
-from cuvee.core.files import write_whole
 from cuvee.trainers.documents import Document, check_long, check_size, documents, runs
 from cuvee.trainers.encoding import Encoder, encoder
-from cuvee.trainers.weights import put
+from cuvee.trainers.weights import put, put_bytes
 
 LEAF = {"type": None, "context": None, "children_spec": []}
 INT32 = 16
@@ -57,7 +55,7 @@ class Litdata:
             name = f"chunk-0-{i}.bin"
             content = _chunk(run)
             digest.update(content)
-            write_whole(out / name, partial(_write, content))
+            put_bytes(out, name, content)
             chunks.append(
                 {
                     "chunk_bytes": len(content),
@@ -109,7 +107,3 @@ def _chunk(samples: list[bytes]) -> bytes:
     count = np.array(len(samples), "<u4").tobytes()
     offsets = np.cumsum([0, *map(len, samples)]) + 4 + 4 * (len(samples) + 1)
     return b"".join([count, offsets.astype("<u4").tobytes(), *samples])
-
-
-def _write(content: bytes, path: Path) -> None:
-    path.write_bytes(content)

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 from cuvee.core import CuveeError
 from cuvee.core.dataset import Dataset, Part
+from cuvee.trainers.datasets_interleave import check_rows
 from cuvee.trainers.weights import decimal, drawn, put, put_json, the_path, weights, yaml
 
 STRATEGIES = ("interleave_over", "interleave_under", "interleave_once")
-ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt")
-"""What LLaMA-Factory reads; nothing compressed."""
+ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet")
+"""What LLaMA-Factory reads by rows; nothing compressed, and of .txt a row would be a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def _where(part: Part) -> dict[str, Any]:
                 f"s3:// and gs:// only, got {path}: copy it to this machine."
             )
         return {"cloud_file_name": path}
+    check_rows("LLaMA-Factory", part.name, path)
     if has_magic(path) and not os.path.lexists(path):
         path = _folder_of(part.name, path)
     elif not Path(path).is_dir() and not path.endswith(ENDINGS):

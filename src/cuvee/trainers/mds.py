@@ -2,16 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cuvee.core.dataset import Dataset
-from cuvee.core.files import write_whole
 from cuvee.trainers.documents import Document, check_long, check_size, documents, runs
-from cuvee.trainers.weights import put
+from cuvee.trainers.weights import put, put_bytes
 
 COLUMNS = {"id": "str", "source": "str", "text": "str", "tokens": "int"}
 SIZES = (None, None, None, 8)
@@ -47,7 +45,7 @@ class Mds:
         for i, run in enumerate(runs(samples, self.size - 8 - len(text), each=4)):
             name = f"shard.{i:05d}.mds"
             content = _shard(text, run)
-            write_whole(out / name, partial(_write, content))
+            put_bytes(out, name, content)
             raw = {"basename": name, "bytes": len(content), "hashes": {}}
             shards.append(head | {"samples": len(run), "raw_data": raw, "zip_data": None})
         put(out, "index.json", json.dumps({"shards": shards, "version": 2}, sort_keys=True))
@@ -78,7 +76,3 @@ def _shard(head: bytes, samples: list[bytes]) -> bytes:
     count = np.array(len(samples), "<u4").tobytes()
     offsets = np.cumsum([0, *map(len, samples)]) + 4 + 4 * (len(samples) + 1) + len(head)
     return b"".join([count, offsets.astype("<u4").tobytes(), head, *samples])
-
-
-def _write(content: bytes, path: Path) -> None:
-    path.write_bytes(content)

@@ -61,7 +61,7 @@ def weighted_prefixes(dataset: Dataset, template: str) -> list[str]:
     """Weight, prefix, weight, prefix, ...: an even list, which means that it has weights.
 
     Raises:
-        CuveeError: The reader would change a prefix, or take it for a number.
+        CuveeError: The reader would change a prefix.
     """
     parts = drawn(dataset)
     prefixes = prepared(parts, template)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,12 @@ def prepared(parts: Sequence[Part], template: str) -> tuple[str, ...]:
     for part in parts:
         values = {"{name}": part.name}
         if "{path}" in template:
-            values["{path}"] = _stem(the_path(part))
+            values["{path}"] = _stem(part.name, the_path(part))
         # In one go: a name may hold braces itself.
         places.append(re.sub(r"\{name\}|\{path\}", lambda m, v=values: v[m[0]], template))
-    if len(set(places)) < len(places):
-        raise CuveeError(f"two sources get the path {places[0]!r}: use {{name}} in the template.")
+    twice = [place for i, place in enumerate(places) if place in places[:i]]
+    if twice:
+        raise CuveeError(f"two sources get the path {twice[0]!r}: use {{name}} in the template.")
     return tuple(places)
 
 
@@ -128,13 +130,24 @@ def the_path(part: Part) -> str:
     return path
 
 
-def _stem(path: str) -> str:
-    """`web/part.jsonl.zst` -> `web/part`; a glob is the folder before it."""
+def _stem(name: str, path: str) -> str:
+    """`web/part.jsonl.zst` -> `web/part`; a glob is the folder before it.
+
+    Raises:
+        CuveeError: No folder is before it.
+    """
+    if path.startswith(("http://", "https://")):
+        path = re.split(r"[?#]", path)[0]  # what a server is asked beside the address
     kept = re.split(r"/[^/]*[*?\[]", path, maxsplit=1)[0].rstrip("/")
     if kept != path:
         return kept  # a folder: its name has no ending
-    folder, slash, name = kept.rpartition("/")
-    return folder + slash + re.sub(r"(\.[A-Za-z][A-Za-z0-9]*)+$", "", name)
+    folder, slash, last = kept.rpartition("/")
+    if has_magic(last):
+        raise CuveeError(
+            f"source {name!r}: the glob {path} has no path without endings: put its files into a "
+            "folder, or use {name} in the template."
+        )
+    return folder + slash + re.sub(r"(\.[A-Za-z][A-Za-z0-9]*)+$", "", last)
 
 
 def quoted(text: str) -> str:
@@ -173,13 +186,17 @@ def _scalar(value: Any) -> str:
 
 def put(out: Path, name: str, text: str) -> None:
     """Write a small file, whole."""
-    content = text.encode("utf-8", "surrogatepass")
-    write_whole(out / name, partial(_write, content))
+    put_bytes(out, name, text.encode("utf-8", "surrogatepass"))
 
 
 def put_json(out: Path, name: str, value: Any) -> None:
     """Write a small JSON file, whole; ASCII only, for readers that ask the locale."""
     put(out, name, json.dumps(value, indent=2) + "\n")
+
+
+def put_bytes(out: Path, name: str, content: bytes) -> None:
+    """Write a file, whole."""
+    write_whole(out / name, partial(_write, content))
 
 
 def _write(content: bytes, path: Path) -> None:
