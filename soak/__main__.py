@@ -10,10 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import orjson
-
-from cuvee.core.files import write_whole
-from cuvee.core.recipe import to_json, versions
+from soak.record import RESULTS, record
 
 
 def main() -> int:
@@ -26,7 +23,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=40, help="of each command (40)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="work here, and keep what is found")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
     chosen = [c for c in COMMANDS if not asked.names or c.name in asked.names]
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="cuvee-soak-"))
@@ -43,13 +40,11 @@ def main() -> int:
         for problem in row["problems"]:
             print(f"    {problem}")
     print(f"{'all':<20} {total}")
-    results = orjson.loads(asked.out.read_bytes()) if asked.out.exists() else {}
-    results["kill"] = {
+    results = {
         "command": f"python -m soak --kills {asked.kills} --seed {asked.seed}",
-        "seconds": round(time.monotonic() - begun), "versions": versions(), **total,
-        "commands": rows,
+        "seconds": round(time.monotonic() - begun), **total, "commands": rows,
     }  # fmt: skip
-    write_whole(asked.out, lambda path: path.write_bytes(to_json(results)))
+    record("kill", results, asked.out)
     if not asked.keep:
         shutil.rmtree(folder)
     return int(any(total[key] for key in ("differences", "orphans", "half_written")))

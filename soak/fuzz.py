@@ -21,9 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from soak.fuzz_targets import COUNTS, TARGETS
+from soak.record import RESULTS, record
 
 LIMIT = 1024
 """Megabytes of a process; it has some 250 before the first input."""
@@ -167,18 +166,14 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m soak.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--readers", nargs="*", choices=TARGETS, default=list(TARGETS))
-    parser.add_argument("--out", type=Path, help="JSON; printed if not given")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--kept", type=Path, default=Path("fuzz-crashes"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
     found = run(options.inputs, names=options.readers, kept=options.kept.resolve(),
                 processes=options.processes, seed=options.seed)  # fmt: skip
-    content = orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    if options.out:
-        options.out.write_bytes(content)
-    else:
-        sys.stdout.buffer.write(content)
+    record("fuzz", found, options.out)
     return int(found["crashes"] > 0 or found["inputs"] < options.inputs)
 
 

@@ -124,6 +124,8 @@ class Blend:
         if (folder / "manifest.json").exists():
             return export.read_manifest(folder)
         with export.locked(folder, rank):
+            shares, spills = self.shares.mean, not isinstance(writer, export.Index)
+            export.check_room(folder, self.survey, shares, self.problem.tokens, spills=spills)
             if rank == 0:
                 recipe.save(folder / "recipe.json")
             try:

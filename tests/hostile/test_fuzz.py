@@ -17,7 +17,7 @@ def test_some_thousand_inputs_crash_nothing(tmp_path):
     out = tmp_path / "fuzz.json"
     words = ["--inputs", "3000", "--readers", "jsonl", "arrow", "--kept", str(tmp_path / "kept")]
     assert fuzzer.main([*words, "--out", str(out)]) == 0
-    found = orjson.loads(out.read_bytes())
+    found = orjson.loads(out.read_bytes())["fuzz"]
     assert found["inputs"] >= 3000
     assert found["crashes"] == 0
     assert not list((tmp_path / "kept").iterdir())

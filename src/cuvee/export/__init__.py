@@ -16,6 +16,7 @@ from cuvee.export.folder import (
     read_manifest,
 )
 from cuvee.export.index import Index
+from cuvee.export.space import check_room
 from cuvee.export.write import write_dataset
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Index",
     "Refused",
     "check_free",
+    "check_room",
     "check_unchanged",
     "claim",
     "discard",

@@ -22,7 +22,6 @@ from cuvee.core.files import is_remote, make_folder, sha256, whole_file, write_w
 from cuvee.export.drawing import DRAWN, drawn, ordered, shard_of
 from cuvee.export.index import Index, write_index
 from cuvee.export.job import Job, Stretch, manifest, planned, stretches
-from cuvee.export.space import check_room
 
 SPILL_BYTES = 32 * 2**20
 """Text that one job holds before it writes a spill file."""
@@ -57,9 +56,8 @@ def write_dataset(
         The manifest: what was asked, what was written, and a hash of every file.
 
     Raises:
-        CuveeError: A source changed, or the folder cannot be written, or has too little room.
+        CuveeError: A source changed, or the folder cannot be written.
     """
-    check_room(out, survey, shares, tokens, spills=not isinstance(format, Index))
     job = planned(
         out, data, survey, shares, tokens, format=format, seed=seed, shard_bytes=shard_bytes
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
+from cuvee.core.capacity import readable
 from cuvee.report import charts, numbers, say, tables, trained
 from cuvee.report.facts import Facts, finite, read, visible
 from cuvee.report.style import STYLE
@@ -104,7 +105,7 @@ def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
     streamed = "streamed from the sources by the index " if "index" in manifest else ""
     line = (
         f"{_counted(facts, finite(manifest.get('tokens')))} {streamed}in "
-        f"{say.amount(len(files), 'file')}, {size / 1e6:,.1f} MB. "
+        f"{say.amount(len(files), 'file')}, {readable(size)}. "
         "The manifest holds a hash of each file."
     )
     return _section(

@@ -12,6 +12,8 @@ from cuvee.sources.arrays import array_batches, longest_value, schema_column
 from cuvee.sources.files import BLOCK, PIECE, by_ranges, fingerprint, pieces_of, reading, request
 
 EXPECTED = "a Parquet file"
+MANY = 64
+"""Row groups of a piece from which on a request for the beginning of each would take too long."""
 MOST = 64 << 20
 """Bytes of text that are unpacked at a time, at most, unless a single value has more."""
 
@@ -44,11 +46,11 @@ class Parquet:
 
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the row groups."""
-        several = piece.stop - piece.start > 1  # small ones: a request for each would take long
+        many = piece.stop - piece.start  # if above 1, small ones
         with (
             reading(piece.path, EXPECTED),
-            by_ranges(piece.path, remote.LEAST if several else 0) as place,
-            _opened(place, piece.path, pre_buffer=several) as file,
+            by_ranges(piece.path, remote.LEAST if many > MANY else 0) as place,
+            _opened(place, piece.path, pre_buffer=many > 1) as file,
         ):
             column = schema_column(piece.path, file.schema_arrow, self.text)
             groups = [file.metadata.row_group(i) for i in range(piece.start, piece.stop)]

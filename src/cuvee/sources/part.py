@@ -200,8 +200,8 @@ def hold_out(
                 break
     if not lowest.several:
         raise CuveeError(f"{source.name}: " + (
-            "a source of one document cannot be held out: give --target"
-            if lowest.heap else "no document was found to hold out: give --target"
+            "a source of one different document cannot be held out: give --target."
+            if lowest.heap else "no document was found to hold out: give --target."
         ))  # fmt: skip
     whole = _fill(lowest, tokens_wanted_bytes, most * read)
     used = _cut_to(whole, tokens_wanted_bytes) if cut else whole
