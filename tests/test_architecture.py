@@ -18,8 +18,9 @@ ROOMS = (
     "testing",
 )  # fmt: skip
 MEETING = (
-    "answer.py", "comparison.py", "datasets.py", "driver.py", "early.py", "estimating.py", "exporting.py",
-    "fidelity.py", "forecasting.py", "from_runs.py", "inference.py", "law_scores.py", "laws.py",
+    "answer.py", "comparison.py", "datasets.py", "driver.py", "early.py", "estimating.py",
+    "exporting.py", "fidelity.py", "forecasting.py", "from_runs.py", "inference.py",
+    "law_scores.py", "laws.py",
     "planning.py", "procedures.py", "question.py", "real_runs.py", "rehearsal.py", "scoring.py",
     "summary.py", "trials.py", "workplace.py",
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from cuvee.core import CuveeError, Estimate, Points
+from cuvee.core import Estimate, Points
 from cuvee.predict.constant import Constant
 from cuvee.predict.power import Power
 from cuvee.testing.planted_laws import Planted

@@ -90,7 +90,8 @@ def _tree(value: Any, arrays: list[bytes]) -> Any:
         content = _put(value.tobytes(order), arrays)
         return {kind: [value.dtype.str, list(np.shape(value)), content, order]}
     if type(value).__name__ == "csr_array":
-        parts = (value.data, value.indices, value.indptr)
+        rows: Any = value
+        parts = (rows.data, rows.indices, rows.indptr)
         return {"csr": [*(_tree(part, arrays) for part in parts), list(value.shape)]}
     if is_dataclass(value) and type(value).__module__.startswith("cuvee."):
         name = f"{type(value).__module__}:{type(value).__qualname__}"

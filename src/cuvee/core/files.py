@@ -27,7 +27,7 @@ def place(name: str | Path) -> Path:
     """
     scheme, remote, _ = str(name).partition("://")
     if isinstance(name, Path) or hasattr(name, "fs"):
-        return name
+        return name  # type: ignore[return-value]
     if not remote:
         return Path(name)
     if scheme not in STORES:
