@@ -120,7 +120,12 @@ class Blend:
         recipe = with_format(self.recipe, format)
         together = self.data.engine if isinstance(self.data.engine, Kept) else None
         rank, world = (together.rank, together.world) if together else (0, 1)
-        folder = export.claim(place(out), recipe, resume=resume or world > 1)
+        folder = place(out)
+        if together is None or world == 1:
+            export.claim(folder, recipe, resume=resume)
+        else:  # as a job of rank 0: before it is done, nobody else writes there
+            claim = partial(_claim, folder, recipe)
+            list(together(claim, [str(folder)], label="claiming the folder"))
         if (folder / "manifest.json").exists():
             return export.read_manifest(folder)
         with export.locked(folder, rank):
@@ -241,6 +246,11 @@ def _content(files: Mapping[str, str], most: int = 100) -> dict[str, str]:
     joined = "".join(f"{name} {value}\n" for name, value in sorted(files.items()))
     digest = hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
     return {f"{len(files)} files, listed in recipe.json": f"blake2b:{digest}"}
+
+
+def _claim(folder: Path, recipe: Recipe, name: str) -> None:
+    export.claim(folder, recipe, resume=True)
+    recipe.save(folder / "recipe.json")
 
 
 def _put(content: bytes, path: Path) -> None:

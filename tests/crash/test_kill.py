@@ -15,7 +15,7 @@ SMALL = ("blend", "blend jsonl", "rerun", "compare", "discover", "export", "runs
 @pytest.fixture(scope="module")
 def tallies(tmp_path_factory):
     chosen = [command for command in COMMANDS if command.name in SMALL]
-    return campaign(tmp_path_factory.mktemp("soak") / "kill", 3, commands=chosen, seed=1)
+    return campaign(tmp_path_factory.mktemp("soak") / "kill", 2, commands=chosen, seed=1)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -23,7 +23,7 @@ def test_killed_and_begun_again(tallies, name):
     found = tallies[name]
     assert found.problems == []
     assert (found.differences, found.orphans, found.half) == (0, 0, 0)
-    assert found.kills == 3
+    assert found.kills == 2
     assert found.resumed > 0
 
 

@@ -80,7 +80,7 @@ def test_no_right_to_write(world):
     assert not list((world.work / "mine").iterdir())
 
 
-@pytest.mark.parametrize("format", ["parquet", "jsonl.zst"])
+@pytest.mark.parametrize("format", ["parquet"])
 def test_two_at_once(world, whole, format):
     """One writes, the other one is refused; what is written is right."""
     words = (*BLEND, *OUT, "--format", format)
@@ -102,7 +102,7 @@ def _parts(place) -> dict[str, Path]:
     return {name: getattr(place, name) for name in type(place).__slots__}
 
 
-@pytest.mark.parametrize("moment", ["recipe.json", "spill/.1-0", "part-00001", "trials.parquet"])
+@pytest.mark.parametrize("moment", ["recipe.json", "part-00001"])
 def test_output_removed_meanwhile(world, whole, moment):
     place = world.place()
     remove = partial(shutil.rmtree, place.out / "d", True)
@@ -137,8 +137,10 @@ def _change(kind: str, path: Path) -> None:
     CHANGES[kind](path)
 
 
-@pytest.mark.parametrize("kind", CHANGES)
-@pytest.mark.parametrize("moment", ["recipe.json", "part-00001"])
+@pytest.mark.parametrize(
+    ("kind", "moment"),
+    [*((kind, "part-00001") for kind in CHANGES), (next(iter(CHANGES)), "recipe.json")],
+)
 def test_source_changed_meanwhile(world, whole, kind, moment):
     """It is said, and nothing stays under a final name; restored, all is as it was."""
     place, path = world.place(), world.work / "web.jsonl"

@@ -1,11 +1,6 @@
 """Interrupted at any moment, a dataset is finished to the same bytes, or refused with a reason."""
 
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -195,44 +190,3 @@ def test_folders_that_cannot_be_written(answer, tmp_path, monkeypatch, kind):
         answer.write(tmp_path / "out")
     monkeypatch.undo()
     assert tree(tmp_path) == {}
-
-
-SCRIPT = """
-import sys
-from importlib import import_module
-from cuvee.export.write import write_dataset
-for name in ("files", "parquet", "arrow", "plain", "memory"):
-    import_module(f"cuvee.sources.{name}").PIECE = 6000
-import_module("cuvee.export.write").SPILL_BYTES = 2000
-write_dataset.__kwdefaults__["shard_bytes"] = 3000
-from cuvee.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_killed_at_random_moments(tmp_path, monkeypatch):
-    """Really killed, by the system, with threads at work."""
-    monkeypatch.chdir(tmp_path)
-    for name, texts in TEXTS.items():
-        Path(name).mkdir()
-        for i, text in enumerate(texts):
-            (Path(name) / f"{i:03}.txt").write_text(text)
-    words = [f"{name}={name}" for name in TEXTS] + ["--target", "web", "--budget", "6k"]
-    command = [sys.executable, "-c", SCRIPT, "blend", *words, "--method", "uniform", "--quiet"]
-    subprocess.run([*command, "--out", "whole"], check=True)
-    expected = tree(tmp_path / "whole")
-    times, kills = random.Random(0), 0
-    for attempt in range(4):
-        out = tmp_path / f"out{attempt}"
-        for _ in range(2):
-            process = subprocess.Popen([*command, "--out", str(out), "--resume"])
-            while process.poll() is None and not (out / "recipe.json").exists():
-                time.sleep(0.005)
-            time.sleep(times.uniform(0, 0.15))
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                kills += 1
-            process.wait()
-        subprocess.run([*command, "--out", str(out), "--resume"], check=True)
-        assert tree(out) == expected
-    assert kills > 3

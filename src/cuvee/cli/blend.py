@@ -97,10 +97,7 @@ def answer_and_write(
         if like is not None:
             _same_content(opened, like)
         if folder is not None and not asked.rank:
-            recipe = with_format(opened.recipe, format)
-            export.claim(folder, recipe, resume=resume)
-            if asked.world > 1:  # whoever gets to writing first is not taken for a stranger
-                recipe.save(folder / "recipe.json")
+            export.claim(folder, with_format(opened.recipe, format), resume=resume)
         answer = driver.decide(opened)
         if out is not None:
             manifest = answer.write(out, format=format, resume=resume)

@@ -14,7 +14,7 @@ from cuvee.sources.files import BLOCK, PIECE, by_ranges, fingerprint, pieces_of,
 EXPECTED = "a Parquet file"
 MANY = 64
 """Row groups of a piece from which on a request for the beginning of each would take too long."""
-MOST = 64 << 20
+MOST = 32 << 20
 """Bytes of text that are unpacked at a time, at most, unless a single value has more."""
 
 
