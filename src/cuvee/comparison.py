@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from cuvee import driver, mix, real_runs, report
 from cuvee import engine as engines
@@ -112,7 +112,7 @@ class Comparison:
         """
         ran = [(r, self.objective_gain(r)) for r in self.results if r.method != BASELINE]
         tested = [(r.method, float(g.mean), float(g.sd)) for r, g in ran if g is not None]
-        bar = norm.ppf(1 - NOISE / max(1, len(tested)))
+        bar = ndtri(1 - NOISE / max(1, len(tested)))
         found = [(mean, name) for name, mean, sd in tested if mean > max(bar * sd, MATTERS)]
         return [name for _, name in sorted(found, reverse=True)]
 
@@ -145,7 +145,7 @@ class Comparison:
         score = self.problem.objective.score
         gap = score(result.losses.draws) - score(best.losses.draws)
         sd = float(gap.std(ddof=1)) if len(gap) > 1 else float("nan")
-        return bool(gap.mean() > max(norm.ppf(1 - NOISE) * sd, MATTERS))
+        return bool(gap.mean() > max(ndtri(1 - NOISE) * sd, MATTERS))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain names, numbers, lists: what `cuvee compare --json` prints."""

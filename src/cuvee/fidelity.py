@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 
 from cuvee.contracts import Forecast, Learner
 from cuvee.core import (
@@ -214,6 +213,8 @@ def _spearman(
     a: Float[np.ndarray, "runs columns"], b: Float[np.ndarray, "runs columns"]
 ) -> Float[np.ndarray, "columns"]:
     """Of each pair of columns; 0 where a column does not vary: it ranks nothing."""
+    from scipy.stats import rankdata  # half a second to import
+
     x, y = rankdata(a, axis=0), rankdata(b, axis=0)
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     scale = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))

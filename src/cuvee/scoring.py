@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.random import Generator
-from scipy.stats import rankdata
 
 from cuvee import mix, report
 from cuvee.contracts import Forecast, Learner, Mixer
@@ -376,6 +375,8 @@ def _figures(
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Of each pair of columns; 0 where a column does not vary: it ranks nothing."""
+    from scipy.stats import rankdata  # half a second to import
+
     x, y = rankdata(a, axis=0), rankdata(b, axis=0)
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     scale = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))

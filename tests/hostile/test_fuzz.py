@@ -13,18 +13,18 @@ def test_every_reader_has_its_share():
     assert min(many.values()) > 20_000
 
 
-def test_some_thousand_inputs_crash_nothing(tmp_path):
+def test_some_hundred_inputs_crash_nothing(tmp_path):
     out = tmp_path / "fuzz.json"
-    words = ["--inputs", "2000", "--readers", "jsonl", "arrow", "--kept", str(tmp_path / "kept")]
+    words = ["--inputs", "1000", "--readers", "jsonl", "arrow", "--kept", str(tmp_path / "kept")]
     assert fuzzer.main([*words, "--out", str(out)]) == 0
     found = orjson.loads(out.read_bytes())["fuzz"]
-    assert found["inputs"] >= 2000
+    assert found["inputs"] >= 1000
     assert found["crashes"] == 0
     assert not list((tmp_path / "kept").iterdir())
     for row in found["readers"]:
         assert row["inputs"] == row["read"] + row["refused"]
-        assert row["read"] > 50
-        assert row["refused"] > 50
+        assert row["read"] > 20
+        assert row["refused"] > 20
 
 
 def test_a_crash_is_counted_and_kept(tmp_path, monkeypatch):

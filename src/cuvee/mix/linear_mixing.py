@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from cuvee.core import CuveeError, Shares
 
@@ -142,5 +141,7 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 def _ranks(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's correlation; 0 where one of them says nothing."""
+    from scipy.stats import rankdata  # half a second to import
+
     x, y = (rankdata(v) - (len(v) + 1) / 2 for v in (a, b))
     return _cosine(x, y)

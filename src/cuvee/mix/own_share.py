@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 from numpy.random import Generator
-from scipy.stats import rankdata
 
 from cuvee.core import CuveeError, Estimate, Problem, Study, Trial
 
@@ -53,6 +52,8 @@ def _old(study: Study) -> bool:
 
 def _together(study: Study) -> Int[np.ndarray, "targets"]:
     """For each target the source whose share goes along best with a low loss."""
+    from scipy.stats import rankdata  # half a second to import
+
     shares, losses = (rankdata(x, axis=0) for x in (study.points.shares, study.losses))
     shares, losses = shares - shares.mean(axis=0), losses - losses.mean(axis=0)
     scale = np.sqrt((shares**2).sum(axis=0))
