@@ -9,6 +9,7 @@ A room answers one question, has one contract and a table `METHODS` from name to
 | proxies | what would training on this give? | `Proxy`, which prepares a `Trainer` |
 | mix | how much of which source? | `Mixer`; one that learns a law from runs is a `Learner` |
 | predict | what at another budget, size, seed? | `Law`, which fits a `Fitted` |
+| select | which samples? | `Selector` |
 | export | how is a dataset written? | `Format` |
 | trainers | what does a trainer read? | `Stack` |
 | engine | where does it run? | `Engine` |
@@ -28,6 +29,7 @@ from cuvee.core.data import Data, Engine, Source, Survey, Units
 from cuvee.core.dataset import Dataset
 from cuvee.core.estimate import Estimate
 from cuvee.core.points import Points
+from cuvee.core.pool import Choice, Pool, Quota
 from cuvee.core.runs import Runs
 from cuvee.core.study import Outcome, Study, Trial
 
@@ -44,6 +46,7 @@ __all__ = [
     "Learner",
     "Mixer",
     "Proxy",
+    "Selector",
     "Source",
     "Stack",
     "Trainer",
@@ -177,6 +180,25 @@ class Formula(Law, Protocol):
     @property
     def value(self) -> Callable[..., Float[np.ndarray, "points"]]:
         """`value(points, **parameters)`: losses by the formula."""
+        ...
+
+
+class Selector(Protocol):
+    """Chooses samples.
+
+    Called through `cuvee.select.choose`, which checks the pool and lays its rows out in an order of
+    content.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+    """Of "points", "counts", "labels", "quality", "groups": fields of the pool that it reads."""
+    targeted: ClassVar[bool]
+    """Whether it cannot do without a target."""
+    seeks: ClassVar[str]
+    """What a good choice is to it: "target", "cover", "quality", "learning", or "" for nothing."""
+
+    def choose(self, pool: Pool, k: Quota, *, target: Pool | None, rng: Generator) -> Choice:
+        """Distinct rows within the quota, the first taken first."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Arrow IPC files and streams, Feather included."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,8 +10,9 @@ import pyarrow as pa
 from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
 from cuvee.core.remote import is_address
-from cuvee.sources.arrays import array_batches, schema_column
+from cuvee.sources.arrays import array_batches, checked_bytes, schema_column
 from cuvee.sources.files import PIECE, fingerprint, opened, pieces_of, reading
+from cuvee.sources.records import chosen, readable
 from cuvee.sources.stream import layout, spliced
 
 EXPECTED = "an Arrow file or stream"
@@ -46,6 +47,10 @@ class Arrow:
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the record batches."""
         return read_batches(piece, self.text)
+
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Rows of the documents, with all columns or some."""
+        return read_records(piece, self.text, columns)
 
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each file."""
@@ -87,6 +92,25 @@ def read_batches(piece: Piece, text: str | None) -> Iterator[Batch]:
                 yield from array_batches(
                     batch.column(0), lambda row, i=i: f"{piece.path}:batch {i}, row {row + 1}"
                 )
+
+
+def read_records(
+    piece: Piece, text: str | None, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    """Records of the documents of one piece."""
+    with reading(piece.path, EXPECTED), _data(piece.path) as data:
+        is_file = _is_file(piece.path, data)
+        schema = _open(data, is_file).schema
+        name = schema_column(piece.path, schema, text)
+        chosen(piece.path, schema.empty_table(), columns)
+        data.seek(0)
+        reader = _open(data, is_file)
+        for i in range(piece.start if is_file else 0, piece.stop):
+            batch = reader.get_batch(i) if is_file else reader.read_next_batch()
+            if i >= piece.start:
+                stays = pa.array(readable(checked_bytes(batch.column(name))))
+                table = pa.Table.from_batches([batch]).filter(stays)
+                yield chosen(piece.path, table, columns)
 
 
 @contextmanager

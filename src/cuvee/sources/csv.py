@@ -3,18 +3,23 @@
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import ClassVar
+
+import pyarrow as pa
 
 from cuvee.core.data import Batch, Piece, Reject
 from cuvee.core.errors import CuveeError
 from cuvee.sources.arrays import NOT_UTF8, encodes, sample, string_batches, text_column
 from cuvee.sources.files import file_name, fingerprint, reading, size
 from cuvee.sources.lines import piece_blocks, split_lines
+from cuvee.sources.records import table_of
 
 EXPECTED = "CSV with a header"
+SOME = 1000
+"""Rows of a table of records."""
 LONGEST = 1 << 30
 """Characters of a field on one line: Python's own limit is 128 kB."""
 REACH = 16 << 20
@@ -57,6 +62,19 @@ class Csv:
         with reading(piece.path, EXPECTED):
             yield from string_batches(self._records(piece))
 
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Rows of the documents, with all columns or some; every value is text."""
+        with reading(piece.path, EXPECTED):
+            rows = _rows(_lines(piece), _separator(piece.path))
+            _, names, reason, start = next(rows, (1, [], "", ""))
+            if not names and not reason:
+                return
+            names, wanted = self._header(piece.path, names, reason, start)
+            at = names.index(wanted)
+            good = (row for _, row, reason, _ in rows if not reason and encodes(row[at]))
+            while some := [dict(zip(names, map(_shown, row))) for row in islice(good, SOME)]:
+                yield table_of(piece.path, some, columns)
+
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each file."""
         return fingerprint(self.paths)
@@ -92,6 +110,11 @@ class Csv:
             else:
                 start = start.encode(errors="surrogateescape").strip()
                 yield Reject(f"{piece.path}:{line}", reason or NOT_UTF8, sample(start))
+
+
+def _shown(value: str) -> str:
+    """Text of a column beside the documents, which may hold bytes that are no UTF-8."""
+    return value if encodes(value) else value.encode(errors="replace").decode()
 
 
 def _separator(path: str) -> str:

@@ -1,18 +1,20 @@
 """JSON Lines, plain or compressed."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar
 
 import orjson
+import pyarrow as pa
 
 from cuvee.core.data import Batch, Piece, Reject
 from cuvee.core.errors import CuveeError
 from cuvee.sources.arrays import USUAL, encodes, sample, string_batch, text_column
 from cuvee.sources.files import fingerprint, ranges, reading, size
 from cuvee.sources.lines import line_place, piece_blocks, split_lines
+from cuvee.sources.records import table_of
 
 EXPECTED = "JSON Lines (one object a line)"
 SUFFIXES = tuple(s + z for s in (".jsonl", ".ndjson", ".json") for z in ("", ".gz", ".zst"))
@@ -55,6 +57,14 @@ class Jsonl:
                 if len(batch.text) or batch.rejected:
                     yield batch
                 done += len(lines)
+
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Objects of the documents, with all fields or some."""
+        field = self.text if self.text is not None else self.field()
+        with reading(piece.path, EXPECTED):
+            for lines in split_lines(piece_blocks(piece)):
+                found = (_record(line, field) for line in lines)
+                yield table_of(piece.path, (row for row in found if row is not None), columns)
 
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each file."""
@@ -119,6 +129,19 @@ def _batch(lines: list[bytes], field: str, place: Callable[[int], str]) -> Batch
             else:
                 append(text)
     return string_batch(texts, rejected)
+
+
+def _record(line: bytes, field: str) -> dict | None:
+    """The object of a line that `read` takes for a document."""
+    try:
+        record = orjson.loads(line)
+        if type(record[field]) is str:
+            return record
+    except (ValueError, KeyError, TypeError):
+        pass
+    if not line.strip() or _look_again(line, field)[1]:
+        return None
+    return json.loads(line.decode())
 
 
 def _look_again(line: bytes, field: str) -> tuple[str, str]:

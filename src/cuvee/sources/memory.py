@@ -2,15 +2,18 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import pyarrow as pa
 
 from cuvee.core.data import Batch, Piece, Reject
 from cuvee.core.errors import CuveeError
 from cuvee.sources.arrays import encodes, sample, string_batches, text_column
 from cuvee.sources.files import PIECE
+from cuvee.sources.records import TEXT, table_of
 
 PEEK = 1000
 """Items that are looked at to find the text field."""
@@ -62,6 +65,17 @@ class Memory:
         """The texts of the items."""
         return string_batches(self._records(piece))
 
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Items of the documents, with all fields or some."""
+        field = self.field()
+        good = (
+            item if isinstance(item, Mapping) else {TEXT: item}
+            for item in islice(self._items(), piece.start, piece.stop)
+            if _is_text(item.get(field) if isinstance(item, Mapping) else item)
+        )
+        while some := list(islice(good, PEEK)):
+            yield table_of(self.name, some, columns)
+
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of all texts, with their lengths."""
         digest = hashlib.blake2b(digest_size=16)
@@ -94,6 +108,10 @@ class Memory:
             if isinstance(text, str):
                 reason = "holds half a surrogate pair"
             yield Reject(f"{self.name}:{i + 1}", reason, sample(item))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and encodes(value)
 
 
 def once(name: str) -> CuveeError:

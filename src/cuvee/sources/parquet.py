@@ -1,17 +1,20 @@
 """Parquet files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cuvee.core import remote
 from cuvee.core.data import Batch, Piece
 from cuvee.sources.arrays import array_batches, longest_value, schema_column
 from cuvee.sources.files import BLOCK, PIECE, by_ranges, fingerprint, pieces_of, reading, request
+from cuvee.sources.records import chosen, readable
 
 EXPECTED = "a Parquet file"
+SIZE = "total_byte_size"
 MANY = 64
 """Row groups of a piece from which on a request for the beginning of each would take too long."""
 MOST = 32 << 20
@@ -73,6 +76,28 @@ class Parquet:
                 row += batch.num_rows
             if row != end:
                 raise OSError("it holds fewer rows than it says")
+
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Rows of the documents, with all columns or some."""
+        with (
+            reading(piece.path, EXPECTED),
+            by_ranges(piece.path) as place,
+            _opened(place, piece.path) as file,
+        ):
+            column = schema_column(piece.path, file.schema_arrow, self.text)
+            chosen(piece.path, file.schema_arrow.empty_table(), columns)
+            groups = [file.metadata.row_group(i) for i in range(piece.start, piece.stop)]
+            rows, held = (sum(getattr(g, n) for g in groups) for n in ("num_rows", SIZE))
+            batches = file.iter_batches(
+                batch_size=max(1, min(rows * BLOCK // max(held, 1), 1 << 14)),
+                row_groups=range(piece.start, piece.stop),
+                columns=None if columns is None else [*dict.fromkeys([column, *columns])],
+                use_threads=False,
+            )
+            for batch in batches:
+                stays = pa.array(readable(batch.column(column)))
+                table = pa.Table.from_batches([batch]).filter(stays)
+                yield chosen(piece.path, table, columns)
 
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each file."""

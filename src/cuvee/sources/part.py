@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from cuvee.core.errors import CuveeError
 from cuvee.core.order import mixed
 from cuvee.core.seeds import stream
 from cuvee.sources.memory import Memory
+from cuvee.sources.records import records
 
 LOOKED_AT = 1 << 27
 """Bytes of text that `hold_out` reads, at most."""
@@ -118,6 +119,19 @@ class Without:
                 text = batch.text.filter(pa.array(stays))
                 yield Batch(text, batch.rejected, batch.left_out + len(gone))
 
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Records of the other documents of the piece, read along with their texts."""
+        texts = self.source.read(piece)
+        waiting = np.zeros(0, bool)
+        for table in records(self.source, piece, columns):
+            while len(waiting) < len(table):
+                batch = next(texts)
+                stays = np.ones(len(batch.text), bool)
+                stays[self.apart.among(batch.text)] = False
+                waiting = np.concatenate([waiting, stays])
+            stays, waiting = waiting[: len(table)], waiting[len(table) :]
+            yield table.filter(pa.array(stays))
+
     def fingerprint(self) -> Mapping[str, str]:
         """As the source, and the hash of what is left out."""
         digest = hashlib.blake2b(b"".join(sorted(self.apart.digests)), digest_size=16)
@@ -148,6 +162,10 @@ class Renamed:
     def read(self, piece: Piece) -> Iterator[Batch]:
         """As the source."""
         return self.source.read(piece)
+
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """As the source."""
+        return records(self.source, piece, columns)
 
     def fingerprint(self) -> Mapping[str, str]:
         """As the source."""

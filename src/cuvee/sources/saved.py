@@ -1,16 +1,18 @@
 """Hugging Face datasets saved to disk, read without their library."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
 
 from cuvee.core import remote
 from cuvee.core.data import Batch, Piece
 from cuvee.core.errors import CuveeError
 from cuvee.core.remote import is_address
 from cuvee.sources.arrays import encodes
-from cuvee.sources.arrow import batch_runs, read_batches
+from cuvee.sources.arrow import batch_runs, read_batches, read_records
 from cuvee.sources.files import (
     BLOCK,
     fingerprint,
@@ -44,6 +46,10 @@ class Saved:
     def read(self, piece: Piece) -> Iterator[Batch]:
         """The text of the record batches."""
         return read_batches(piece, self.text)
+
+    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Rows of the documents, with all columns or some."""
+        return read_records(piece, self.text, columns)
 
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of each Arrow file."""

@@ -1,0 +1,265 @@
+"""Writing a part of some sources: the chosen documents with all of their columns."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+from jaxtyping import Int64
+
+from cuvee.core import CuveeError
+from cuvee.core.data import Engine, Piece, Source
+from cuvee.core.files import explained, whole_file
+from cuvee.core.recipe import to_json
+from cuvee.sources.records import column, records
+
+SUFFIXES = (".parquet", ".jsonl", ".jsonl.zst")
+ROWS = 10_000
+"""Of a row group."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """Some documents of a source.
+
+    Args:
+        source: Which.
+        counts: Documents of each of its pieces.
+        rows: Numbers of those that are kept, over all pieces, rising.
+        extra: Columns to add, one value for each kept document.
+    """
+
+    source: Source
+    counts: tuple[int, ...]
+    rows: Int64[np.ndarray, "kept"]
+    extra: Mapping[str, np.ndarray]
+
+    def parts(self) -> Iterator[tuple[Piece, np.ndarray, dict[str, np.ndarray]]]:
+        """Each piece with kept documents: their numbers in it, and their extra values."""
+        ends = np.concatenate([[0], np.cumsum(self.counts)])
+        cuts = np.searchsorted(self.rows, ends)
+        for i, piece in enumerate(self.source.pieces()):
+            some = slice(int(cuts[i]), int(cuts[i + 1]))
+            if some.start < some.stop:
+                extra = {name: values[some] for name, values in self.extra.items()}
+                yield piece, self.rows[some] - ends[i], extra
+
+
+def check_out(out: str | Path, given: Sequence[Source] = ()) -> Path:
+    """Where chosen documents are written.
+
+    Args:
+        out: A file that does not exist yet.
+        given: Sources that are read meanwhile.
+
+    Raises:
+        CuveeError: The suffix is none that can be written, or something lies there.
+    """
+    path = Path(out)
+    if not path.name.endswith(SUFFIXES):
+        raise CuveeError(f"--out {out}: expected a file that ends with {', '.join(SUFFIXES)}.")
+    if path.exists():
+        raise CuveeError(f"--out {out} exists: choose another name, or remove it.")
+    for source in given:
+        if str(path) in getattr(source, "paths", ()):
+            raise CuveeError(f"--out {out} is read as {source.name}: choose another name.")
+    return path
+
+
+def write_kept(
+    kept: Sequence[Kept], out: str | Path, engine: Engine, asked: Mapping[str, Any]
+) -> int:
+    """Write documents with all of their columns, in the order of the sources.
+
+    Each piece's part is written beside `out` first, and stays there until all is done: whoever is
+    stopped and asks for the same again goes on there. Columns that hold several kinds of values
+    are written as JSON text; of several sources the name is added as a column `source`.
+
+    Args:
+        kept: Of each source.
+        out: File, `.parquet`, `.jsonl` or `.jsonl.zst`.
+        engine: Where the work runs.
+        asked: All that decides what is written: parts of something else are not used.
+
+    Returns:
+        Documents written.
+
+    Raises:
+        CuveeError: It cannot be written, or a column of the sources has the name of an added one.
+    """
+    out = check_out(out, [one.source for one in kept])
+    folder = out.with_name(f".{out.name}.parts")
+    jobs = [(one.source, *part) for one in kept for part in one.parts()]
+    names = len(kept) > 1
+    _begin(folder, to_json(dict(asked)))
+    job = partial(_part, folder, names)
+    numbered = list(enumerate(jobs))
+    files = list(engine(job, numbered, label="copying documents", holds=64 << 20))
+    schema = _common([schema for _, schemas in files for schema in schemas])
+    with whole_file(out) as temporary:
+        count = _joined([folder / name for name, _ in files], schema, temporary, out.name)
+    shutil.rmtree(folder, ignore_errors=True)
+    return count
+
+
+def _begin(folder: Path, asked: bytes) -> None:
+    """The folder of parts; those of another question are removed."""
+    mark = folder / "asked.json"
+    with explained(folder):
+        if folder.exists() and (not mark.exists() or mark.read_bytes() != asked):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not mark.exists():
+            mark.write_bytes(asked)
+
+
+def _part(
+    folder: Path, names: bool, job: tuple[int, tuple[Source, Piece, np.ndarray, dict]]
+) -> tuple[str, list[pa.Schema]]:
+    """Write the kept records of a piece; its file, and the schemas in it."""
+    number, (source, piece, rows, extra) = job
+    path = folder / f"{number:06d}"
+    if not path.exists():
+        with whole_file(path) as temporary:
+            _write_tables(temporary, _tables(source, piece, rows, extra, names))
+    return path.name, [table.schema for table in _read_tables(path)]
+
+
+def _tables(
+    source: Source, piece: Piece, rows: np.ndarray, extra: dict[str, np.ndarray], names: bool
+) -> Iterator[pa.Table]:
+    first = done = 0
+    for table in records(source, piece):
+        stop = int(np.searchsorted(rows, first + len(table)))
+        if stop > done:
+            some = table.take(pa.array(rows[done:stop] - first))
+            added = {"source": pa.array([source.name] * len(some))} if names else {}
+            added |= {name: pa.array(values[done:stop]) for name, values in extra.items()}
+            for name, values in added.items():
+                if name in some.column_names and name != "source":
+                    raise CuveeError(
+                        f"{source.name}: a column is called {name!r} already: rename it."
+                    )
+                if name not in some.column_names:
+                    some = some.append_column(name, values)
+            yield some.combine_chunks()
+        first += len(table)
+        done = stop
+    if done < len(rows):
+        raise CuveeError(
+            f"{piece.path or source.name}: it has fewer documents than a moment ago: it was "
+            "changed while cuvee was at work."
+        )
+
+
+def _write_tables(path: Path, tables: Iterator[pa.Table]) -> None:
+    """One Arrow stream after another, as schemas may differ."""
+    with pa.OSFile(str(path), "wb") as file:
+        for table in tables:
+            with pa.ipc.new_stream(file, table.schema) as out:
+                out.write_table(table)
+
+
+def _read_tables(path: Path) -> Iterator[pa.Table]:
+    with pa.memory_map(str(path)) as file:
+        while file.tell() < file.size():
+            with pa.ipc.open_stream(file) as stream:
+                yield stream.read_all()
+
+
+def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """One schema for all; a field whose kinds do not go together is text, as JSON."""
+    kinds: dict[str, list[pa.DataType]] = {}
+    for schema in dict.fromkeys(schemas):
+        for field in schema:
+            known = kinds.setdefault(field.name, [])
+            if field.type not in known:
+                known.append(field.type)
+    return pa.schema([(name, _kind(name, types)) for name, types in kinds.items()])
+
+
+def _kind(name: str, types: Sequence[pa.DataType]) -> pa.DataType:
+    if len(types) == 1:
+        return pa.string() if types[0] == pa.null() else types[0]
+    try:
+        schemas = [pa.schema([(name, kind)]) for kind in types]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return pa.string()
+
+
+def _joined(files: Sequence[Path], schema: pa.Schema, path: Path, name: str) -> int:
+    """All parts in one file; how many documents there are."""
+    count, write = 0, _write_parquet if name.endswith(".parquet") else _write_lines
+
+    def tables() -> Iterator[pa.Table]:
+        nonlocal count
+        for file in files:
+            for table in _read_tables(file):
+                count += len(table)
+                yield _cast(table, schema)
+
+    write(path, schema, _grouped(tables()), name)
+    return count
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(len(table), field.type))
+            continue
+        values = table.column(field.name)
+        if values.type != field.type:
+            try:
+                values = values.cast(field.type)
+            except pa.ArrowException:
+                texts = [
+                    v if v is None or isinstance(v, str) else orjson.dumps(v).decode()
+                    for v in values.to_pylist()
+                ]
+                values = column(texts).cast(field.type)
+        columns.append(values)
+    return pa.table(columns, schema=schema)
+
+
+def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Tables of about a row group each."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _write_parquet(path: Path, schema: pa.Schema, tables: Iterator[pa.Table], name: str) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as out:
+        for table in tables:
+            out.write_table(table, row_group_size=2 * ROWS)
+
+
+def _write_lines(path: Path, schema: pa.Schema, tables: Iterator[pa.Table], name: str) -> None:
+    with path.open("wb") as raw:
+        if name.endswith(".zst"):
+            with zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False) as file:
+                _lines(file, tables)
+        else:
+            _lines(raw, tables)
+
+
+def _lines(file: Any, tables: Iterator[pa.Table]) -> None:
+    for table in tables:
+        for batch in table.to_batches(max_chunksize=1000):
+            file.write(
+                b"".join(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())
+            )

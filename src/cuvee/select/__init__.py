@@ -1,0 +1,121 @@
+"""Which samples?
+
+`choose` is how every method is called: it checks what comes in, lays the rows out in an order of
+content, so that no method depends on the order of files, and maps the answer back.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cuvee.contracts import Selector
+from cuvee.core import CuveeError, stream
+from cuvee.core.methods import make
+from cuvee.core.order import mixed
+from cuvee.core.pool import Choice, Pool, Quota
+
+METHODS = {
+    "random": "cuvee.select.random:Random",
+}
+
+__all__ = ["METHODS", "choose", "load"]
+
+
+def load(name: str, /, **settings: object) -> Selector:
+    """A method by its name, `name:setting=value` or `module:Class`.
+
+    Args:
+        name: Key of METHODS, or a class of your own.
+        settings: Fields of the class.
+    """
+    return make(METHODS, name, "select", **settings)
+
+
+def choose(
+    method: Selector, pool: Pool, k: Quota, *, target: Pool | None = None, seed: int = 0
+) -> Choice:
+    """Choose rows of a pool.
+
+    Args:
+        method: How.
+        pool: To choose from, in any order.
+        k: How much.
+        target: What the choice is for.
+        seed: Of everything random.
+
+    Returns:
+        Rows of the pool as it was given.
+
+    Raises:
+        CuveeError: Less in the pool than is asked for, no target where one is needed, features that
+            do not fit or are not finite.
+    """
+    check(pool, k, target, getattr(method, "targeted", False))
+    order = np.argsort(apart(pool.keys), kind="stable")
+    inner = pool.take(order)
+    if target is not None:
+        target = target.take(np.argsort(apart(target.keys), kind="stable"))
+    found = method.choose(inner, k, target=target, rng=stream(seed, "select"))
+    scores = None
+    if found.scores is not None:
+        scores = np.empty_like(found.scores)
+        scores[order] = found.scores
+    return replace(found, rows=order[found.rows], scores=scores)
+
+
+def apart(keys: np.ndarray) -> np.ndarray:
+    """Keys of which no two are equal: copies are told apart by their turn."""
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    first = np.r_[True, ranked[1:] != ranked[:-1]]
+    at = np.arange(len(keys))
+    turn = np.empty(len(keys), np.uint64)
+    turn[order] = at - np.maximum.accumulate(np.where(first, at, 0))
+    return mixed(keys + mixed(turn))
+
+
+def check(pool: Pool, k: Quota, target: Pool | None, targeted: bool = False) -> None:
+    """Refuse what no method can choose from.
+
+    Raises:
+        CuveeError: It says what was expected, what came, and what to do.
+    """
+    if not len(pool):
+        raise CuveeError("the pool is empty: nothing can be chosen.")
+    if k.rows is not None and k.rows > len(pool):
+        raise CuveeError(
+            f"expected to choose at most the {len(pool)} rows of the pool, got {k.rows}: choose "
+            "fewer."
+        )
+    if k.tokens is not None and k.most(pool.sizes) < 1:
+        raise CuveeError(
+            f"no row fits into {k.tokens} tokens, the shortest has {pool.sizes.min()}: choose more."
+        )
+    if targeted and target is None:
+        raise CuveeError("this method chooses for a target, and there is none: give --target.")
+    if target is not None and not len(target):
+        raise CuveeError("the target is empty: give one with text, or leave it out.")
+    for what, of in (("pool", pool), ("target", target)):
+        if of is None:
+            continue
+        for name in ("points", "quality"):
+            value = getattr(of, name)
+            if value is None:
+                continue
+            if len(value) != len(of):
+                raise CuveeError(
+                    f"the {what} has {len(of)} rows, and {len(value)} of {name}: expected one each."
+                )
+            if not np.isfinite(value).all():
+                row = int(np.argwhere(~np.isfinite(value))[0][0])
+                raise CuveeError(
+                    f"{name} of row {row} of the {what} are not finite: fill in what is missing, "
+                    "or leave out the row."
+                )
+    if target is not None and pool.points is not None and target.points is not None:
+        ours, theirs = pool.points.shape[1], target.points.shape[1]
+        if ours != theirs:
+            raise CuveeError(
+                f"points of the pool have {ours} features, those of the target {theirs}: expected "
+                "the same features of both."
+            )
