@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cuvee.answer import Blend
+    from cuvee.boards import board
     from cuvee.comparison import compare
     from cuvee.core import CuveeError, Estimate
     from cuvee.datasets import open_dataset
+    from cuvee.documents.choosing import choose
+    from cuvee.documents.decontaminating import decontaminate
+    from cuvee.documents.deduplicating import dedup
+    from cuvee.documents.describing import attributes
+    from cuvee.documents.filtering import filter_documents
     from cuvee.driver import blend, trial
     from cuvee.exporting import export_dataset
     from cuvee.forecasting import predict
@@ -29,11 +35,17 @@ _VERBS = {
     "Blend": "cuvee.answer",
     "CuveeError": "cuvee.core",
     "Estimate": "cuvee.core",
+    "attributes": "cuvee.documents.describing",
     "blend": "cuvee.driver",
     "blend_runs": "cuvee.from_runs",
+    "board": "cuvee.boards",
+    "choose": "cuvee.documents.choosing",
     "compare": "cuvee.comparison",
     "contrast": "cuvee.procedures",
+    "decontaminate": "cuvee.documents.decontaminating",
+    "dedup": "cuvee.documents.deduplicating",
     "export_dataset": "cuvee.exporting",
+    "filter_documents": "cuvee.documents.filtering",
     "infer": "cuvee.inference",
     "open_dataset": "cuvee.datasets",
     "plan": "cuvee.planning",
@@ -44,8 +56,9 @@ _VERBS = {
 }
 
 __all__ = [
-    "Blend", "CuveeError", "Estimate", "__version__", "blend", "blend_runs", "compare", "contrast",
-    "export_dataset", "infer", "open_dataset", "plan", "predict", "score", "score_laws", "trial",
+    "Blend", "CuveeError", "Estimate", "__version__", "attributes", "blend", "blend_runs", "board",
+    "choose", "compare", "contrast", "decontaminate", "dedup", "export_dataset", "filter_documents",
+    "infer", "open_dataset", "plan", "predict", "score", "score_laws", "trial",
 ]  # fmt: skip
 
 

@@ -9,12 +9,16 @@ A room answers one question, has one contract and a table `METHODS` from name to
 | proxies | what would training on this give? | `Proxy`, which prepares a `Trainer` |
 | mix | how much of which source? | `Mixer`; one that learns a law from runs is a `Learner` |
 | predict | what at another budget, size, seed? | `Law`, which fits a `Fitted` |
+| features | where does a document lie? | `Feature` |
 | select | which samples? | `Selector` |
+| clean | what stands more than once? | `Deduper` |
+| attributes | what is known of each document? | `Attribute`, in `cuvee.attributes` |
 | export | how is a dataset written? | `Format` |
 | trainers | what does a trainer read? | `Stack` |
 | engine | where does it run? | `Engine` |
 
-`Source`, `Units` and `Engine` live in `cuvee.core.data` and are repeated here by name.
+`Source`, `Units` and `Engine` live in `cuvee.core.data`, `Deduper` in `cuvee.core.copies`; they are
+repeated here by name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +29,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
 
+from cuvee.core.copies import Deduper
 from cuvee.core.data import Data, Engine, Source, Survey, Units
 from cuvee.core.dataset import Dataset
 from cuvee.core.estimate import Estimate
@@ -37,7 +42,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "Deduper",
     "Engine",
+    "Feature",
     "Fitted",
     "Forecast",
     "Format",
@@ -180,6 +187,20 @@ class Formula(Law, Protocol):
     @property
     def value(self) -> Callable[..., Float[np.ndarray, "points"]]:
         """`value(points, **parameters)`: losses by the formula."""
+        ...
+
+
+class Feature(Protocol):
+    """Turns documents into points."""
+
+    def fit(
+        self, texts: Sequence[str], *, rng: Generator
+    ) -> "Callable[[pa.LargeStringArray], Float[np.ndarray, 'documents dims']]":
+        """What turns text into points, fitted to some texts; the same texts, the same points.
+
+        Raises:
+            CuveeError: None of the texts has a word, or something that is needed is not there.
+        """
         ...
 
 

@@ -35,7 +35,7 @@ def slow_cut(doc: bytes, max_bytes: int = MAX_BYTES, punctuation: str = "run") -
 
 
 def slow_hash(unit: bytes) -> int:
-    """What `cutting._hash_spans` computes, in Python integers."""
+    """What `cutting.hash_spans` computes, in Python integers."""
     value = len(unit) * 0x9E3779B97F4A7C15 % 2**64
     value = slow_mix(value ^ int.from_bytes(unit[:8], "little"))
     for k in range(8, len(unit), 8):

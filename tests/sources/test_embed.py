@@ -7,9 +7,10 @@ from numpy.random import default_rng
 
 from cuvee.core import CuveeError
 from cuvee.core.data import Batch, Data, Piece
+from cuvee.core.embedding import BUCKETS, Embedding, counted
 from cuvee.core.units import Words
 from cuvee.engine.local import Local
-from cuvee.sources.embed import BUCKETS, LOOK, Embedding, counted, embed, sample
+from cuvee.sources.embed import LOOK, embed, sample
 from cuvee.sources.memory import Memory
 
 SEA = [f"the ship {i} sailed over the wide sea with salt and wind" for i in range(40)]

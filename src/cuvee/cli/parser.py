@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from cuvee import __version__
-from cuvee.cli import texts
+from cuvee.cli import pool_flags, texts
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,6 +31,14 @@ def build_parser() -> argparse.ArgumentParser:
     _convert(_command(commands, "runs", texts.RUNS, "runs:convert"))
     _infer(_command(commands, "infer", texts.INFER, "infer:infer"))
     _discover(_command(commands, "discover", texts.DISCOVER, "discover:discover"))
+    chosen = _command(commands, "choose", texts.CHOOSE, "choose:choose")
+    pool_flags.choose(chosen)
+    _common(chosen)
+    for name, text in texts.DOCUMENTS.items():
+        function = "filter_" if name == "filter" else name  # Python has a function of that name
+        command = _command(commands, name, text, f"{name}:{function}")
+        getattr(pool_flags, function)(command)
+        _common(command)
     rerun = _command(commands, "rerun", texts.RERUN, "blend:rerun")
     rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
     rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")

@@ -54,6 +54,67 @@ runs.csv has columns params, tokens and loss/<target>; every other column of num
 that a law may use. The third form compares laws on the largest runs, which they did not see; the
 fourth compares two procedures by their laws.
 """
+CHOOSE = """\
+Choose documents of a pool: those that a target needs, or that cover the rest best.
+
+  cuvee choose 'web/*.parquet' -k 10% --target val.jsonl --out chosen.parquet
+  cuvee choose web=web/ code=code/ -k 20M-tokens --target val.jsonl --method rds --out a.jsonl.zst
+  cuvee choose 'web/*.parquet' -k 5000 --target val.jsonl --methods all
+
+Every column is kept; choice_rank, choice_score and choice_group say why a document was taken.
+The third form trains a proxy on each method's choice, and says which beats random choice.
+"""
+DEDUP = """\
+Find documents that stand more than once, exactly or nearly, and write what stays.
+
+  cuvee dedup 'web/*.parquet' --out kept.parquet
+  cuvee dedup web=web/ code=code/ --method exact --attributes duplicates/
+  cuvee dedup 'web/*.parquet' --method minhash:threshold=0.7 --report report.json
+
+Of a group the copy with the lowest hash stays, so the order of files decides about nothing. Every
+column is kept; with --attributes the data stay as they are, and a side file says what became of
+each document.
+"""
+DECONTAMINATE = """\
+Take test text out of the sources, and say what had leaked.
+
+  cuvee decontaminate 'web/*.parquet' --against test.jsonl --out clean.parquet
+  cuvee decontaminate web=web/ --against mmlu=mmlu.jsonl --cut --out clean.jsonl.zst
+
+A document goes that shares an n-gram of 13 words with a test document; with --cut only the shared
+passage goes.
+"""
+ATTRIBUTES = """\
+Find out about each document, and write it beside the data, which stay as they are.
+
+  cuvee attributes 'web/*.parquet' --of gopher,compression --out attributes/
+  cuvee attributes web=web/ --of perplexity --reference val.jsonl --out attributes/
+
+`cuvee methods attributes` lists what can be asked for.
+"""
+FILTER = """\
+Write the documents of which something is known to be so.
+
+  cuvee filter 'web/*.parquet' --attributes attributes/ --where gopher_keep --out good.parquet
+
+The attributes are those that `cuvee attributes` has written for the same files.
+"""
+BOARD = """\
+How good are methods of choice on tasks with known faults? Same seed, same board.
+
+  cuvee board selection
+  cuvee board debugging/digits --methods random,ccs,pruning --seeds 10
+  cuvee board selection/text --write task.parquet
+  cuvee board selection/text --submit answer.csv
+
+selection: choose rows to train on, from noisy labels. debugging: find the wrong labels.
+acquisition: choose from whom to buy.
+"""
+DOCUMENTS = {
+    "dedup": DEDUP, "decontaminate": DECONTAMINATE, "attributes": ATTRIBUTES,
+    "filter": FILTER, "board": BOARD,
+}  # fmt: skip
+"""Commands that look at documents one by one, beside `choose`."""
 RUNS = """\
 What a table of runs holds; written in another form if asked.
 

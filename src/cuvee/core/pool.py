@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int64, UInt64
-from scipy.sparse import csr_array
 
 from cuvee.core.budget import parse_tokens
 from cuvee.core.errors import CuveeError
 
-Score = Callable[[csr_array], np.ndarray]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Score = Callable[["csr_array"], np.ndarray]
 """Something of each row of a block of counts: shape (rows,) or (rows, values)."""
 Counts = Callable[[Score], np.ndarray]
 """Runs a score over all rows of a pool, a block at a time, and returns it in their order."""
+Totals = Callable[[np.ndarray], np.ndarray]
+"""Sums the counts of a pool by bucket, each row as often as it is told, a block at a time."""
+TARGET_ROW = "target row"
+"""What groups of a choice are the rows of the target called."""
 SPARE = 0.01
 """Of a budget of tokens that may be left when no more documents are looked for."""
 
@@ -35,6 +42,7 @@ class Pool:
         quality: Higher is better, in any unit.
         groups: Number of the source that each row comes from.
         names: Of the sources.
+        totals: Sums of `counts`, streamed like them.
     """
 
     keys: UInt64[np.ndarray, "rows"]
@@ -45,6 +53,7 @@ class Pool:
     quality: Float[np.ndarray, "rows"] | None = None
     groups: Int[np.ndarray, "rows"] | None = None
     names: tuple[str, ...] = ()
+    totals: Totals | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -70,18 +79,37 @@ class Pool:
             raise CuveeError("these rows have no text, of which this method needs the n-grams.")
         return self.counts(of)
 
+    def total(self, times: Int[np.ndarray, "rows"] | None = None) -> Float[np.ndarray, "buckets"]:
+        """Counts of n-grams of all rows together: whole numbers, so their order is all the same.
+
+        Args:
+            times: How often each row counts; None: once.
+
+        Raises:
+            CuveeError: There are no counts.
+        """
+        if self.counts is None or self.totals is None:
+            raise CuveeError("these rows have no text, of which this method needs the n-grams.")
+        return self.totals(np.ones(len(self), np.int64) if times is None else times)
+
     def take(self, rows: Int[np.ndarray, "some"]) -> "Pool":
         """Some of the rows, in the given order."""
 
         def counts(of: Score) -> np.ndarray:
             return self.score(of)[rows]
 
+        def totals(times: np.ndarray) -> np.ndarray:
+            often = np.zeros(len(self), np.int64)
+            np.add.at(often, rows, times)
+            return self.total(often)
+
         arrays = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
             for name in ("points", "labels", "quality", "groups")
         }
-        mine = None if self.counts is None else counts
-        return replace(self, keys=self.keys[rows], sizes=self.sizes[rows], counts=mine, **arrays)
+        if self.counts is not None:
+            arrays |= {"counts": counts, "totals": totals}
+        return replace(self, keys=self.keys[rows], sizes=self.sizes[rows], **arrays)
 
 
 HINT = {

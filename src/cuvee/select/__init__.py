@@ -12,10 +12,35 @@ from cuvee.contracts import Selector
 from cuvee.core import CuveeError, stream
 from cuvee.core.methods import make
 from cuvee.core.order import mixed
-from cuvee.core.pool import Choice, Pool, Quota
+from cuvee.core.pool import TARGET_ROW, Choice, Pool, Quota
 
 METHODS = {
     "random": "cuvee.select.random:Random",
+    "dsir": "cuvee.select.dsir:Dsir",
+    "rds": "cuvee.select.rds:Rds",
+    "tarot": "cuvee.select.tarot:Tarot",
+    "csi": "cuvee.select.csi:Csi",
+    "gio": "cuvee.select.gio:Gio",
+    "dsdm": "cuvee.select.dsdm:Dsdm",
+    "rs2": "cuvee.select.rs2:Rs2",
+    "ccs": "cuvee.select.ccs:Ccs",
+    "pruning": "cuvee.select.pruning:Pruning",
+    "weak": "cuvee.select.weak:Weak",
+    "samplemix": "cuvee.select.samplemix:SampleMix",
+    "active": "cuvee.select.active:Active",
+    "actively": "cuvee.select.actively:Actively",
+    "markov": "cuvee.select.markov:Markov",
+    "neural": "cuvee.select.neural:Neural",
+    "facility_location": "cuvee.select.facility_location:FacilityLocation",
+    "submodular": "cuvee.select.submodular:Submodular",
+    "k_center": "cuvee.select.k_center:KCenter",
+    "herding": "cuvee.select.herding:Herding",
+    "prototypes": "cuvee.select.prototypes:Prototypes",
+    "mig": "cuvee.select.mig:Mig",
+    "novelsum": "cuvee.select.novelsum:NovelSum",
+    "sae": "cuvee.select.sae:Sae",
+    "dpp": "cuvee.select.dpp:Dpp",
+    "volume": "cuvee.select.volume:Volume",
 }
 
 __all__ = ["METHODS", "choose", "load"]
@@ -53,14 +78,19 @@ def choose(
     check(pool, k, target, getattr(method, "targeted", False))
     order = np.argsort(apart(pool.keys), kind="stable")
     inner = pool.take(order)
+    at = np.zeros(0, np.int64)
     if target is not None:
-        target = target.take(np.argsort(apart(target.keys), kind="stable"))
+        at = np.argsort(apart(target.keys), kind="stable")
+        target = target.take(at)
     found = method.choose(inner, k, target=target, rng=stream(seed, "select"))
     scores = None
     if found.scores is not None:
         scores = np.empty_like(found.scores)
         scores[order] = found.scores
-    return replace(found, rows=order[found.rows], scores=scores)
+    group = found.group
+    if group is not None and found.of == TARGET_ROW:
+        group = at[group]
+    return replace(found, rows=order[found.rows], scores=scores, group=group)
 
 
 def apart(keys: np.ndarray) -> np.ndarray:

@@ -18,12 +18,12 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 
 from cuvee.core.data import Source, batches
+from cuvee.core.embedding import Embedding, counted, hashed
 from cuvee.core.errors import CuveeError
 from cuvee.core.files import explained, whole_file
 from cuvee.core.seeds import stream
 from cuvee.core.units import Words
 from cuvee.sources.clusters import kmeans, merged, nearest, pruned
-from cuvee.sources.embed import Embedding, counted, hashed
 from cuvee.sources.part import sample as sample_of
 from cuvee.sources.resolve import open_source
 

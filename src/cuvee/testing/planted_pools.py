@@ -80,9 +80,13 @@ class PlantedRows:
             parts = [of(table[i : i + 70]) for i in range(0, len(again), 70)]
             return np.concatenate(parts)
 
+        def totals(times: np.ndarray) -> np.ndarray:
+            return times.astype(np.float64) @ table
+
         pool = Pool(
             keys, sizes[again], points[again].astype(np.float32), stream, labels[again],
             quality[again], kinds[again], tuple(f"kind{i}" for i in range(len(counts))),
+            totals,
         )  # fmt: skip
         return PlantedRows(pool, kinds[again], right[again])
 
