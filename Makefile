@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Threads of BLAS only get in each other's way here, and would blur the benchmarks.
 export OMP_NUM_THREADS ?= 1
-# Tests start hundreds of processes: none should compile all modules anew.
+# What is imported is compiled once, not all at the installation, and not by every process anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test check bench soak evidence docs clean
@@ -33,8 +33,8 @@ evidence: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"cuvee needs Python 3.11 or later, $(PYTHON) is {v[0]}.{v[1]}")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check $(shell grep '^torch==' constraints.txt)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[torch,dev]'
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check $(shell grep '^torch==' constraints.txt)
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e '.[torch,dev]'
 	touch $@
 
 clean:

