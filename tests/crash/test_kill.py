@@ -10,7 +10,7 @@ from soak.kill import campaign
 from cuvee.cli.parser import build_parser
 
 LATER = {"attributes", "choose", "decontaminate", "dedup", "filter"}
-"""Commands that are stopped and begun again in their own tests, and not yet killed by the system."""
+"""Commands that are stopped and begun again in their own tests, and not yet killed here."""
 SMALL = ("blend", "blend jsonl", "rerun", "compare", "export", "trial")
 
 
