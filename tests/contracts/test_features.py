@@ -1,10 +1,6 @@
 """Every listed feature meets every check; a gap is written down here, never skipped."""
 
 import pytest
-import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
-
 from cuvee import features
 from cuvee.core import CuveeError, stream
 from cuvee.testing.features import CHECKS, TEXTS, points
@@ -16,6 +12,10 @@ CASES = [(m, c, p) for m in features.METHODS for c in CHECKS for p in TEXTS]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A small model with random weights and a vocabulary of its own."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
+
     folder = tmp_path_factory.mktemp("model")
     words = sorted({word for texts in TEXTS.values() for text in texts for word in text.split()})
     vocabulary = {word: i for i, word in enumerate(["<unk>", *words])}

@@ -9,10 +9,11 @@ from cuvee import report
 from cuvee.cli.progress import progress
 from cuvee.cli.words import means, named_paths, targets, text_columns
 from cuvee.core import CuveeError
+from cuvee.core.apart import check_apart
 from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json
 from cuvee.documents import choosing, judging
-from cuvee.documents.keeping import check_out
+from cuvee.documents.keeping import WORK, beside, check_out
 from cuvee.workplace import at_work
 
 
@@ -25,8 +26,9 @@ def choose(options: argparse.Namespace) -> None:
     out = Path(options.out) if options.out else None
     if out is not None:
         check_out(out)
+        check_apart(out, asked.question.sources, asked.question.target, file=True)
     choosing.select.load(asked.named)
-    folder = None if out is None else out.with_name(f".{out.name}.work")
+    folder = None if out is None else beside(out, WORK)
     work = {"command": "choose", **asked.settings()}
     how = means(options)
     with (

@@ -11,6 +11,7 @@ from cuvee import engine as engines
 from cuvee import report, select
 from cuvee import sources as room
 from cuvee.core import CuveeError, check_names
+from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Source, Units, batches
 from cuvee.core.files import write_whole
 from cuvee.core.pool import Choice, Pool, Quota
@@ -112,7 +113,11 @@ class Chosen:
 
     @property
     def rows(self) -> np.ndarray:
-        """Numbers of the documents in the pool, the first taken first."""
+        """Numbers of the documents, the first taken first.
+
+        Counted are the documents that can be chosen: neither unreadable records nor those of the
+        target.
+        """
         return self.choice.rows
 
     def __str__(self) -> str:
@@ -161,6 +166,8 @@ class Chosen:
         """
         opened, choice = self.opened, self.choice
         path = check_out(out, opened.pool.sources)
+        question = opened.selection.question
+        check_apart(path, question.sources, question.target, file=True)
         order = np.argsort(choice.rows)
         extra = {"choice_rank": order, "choice_score": choice.score[order]}
         if choice.group is not None:
@@ -172,10 +179,10 @@ class Chosen:
             "versions": opened.recipe.versions,
         }  # fmt: skip
         rows = choice.rows[order]
-        count = write_kept(_kept(opened.pool, rows, extra), path, opened.engine, {"choose": recipe})
         about = to_json({"choice": self.to_dict(), "recipe": recipe})
+        # The documents last: where they are, all is there.
         write_whole(path.with_name(f"{path.name}.json"), lambda p: p.write_bytes(about))
-        return count
+        return write_kept(_kept(opened.pool, rows, extra), path, opened.engine, {"choose": recipe})
 
 
 def _kept(pool: Scan, rows: np.ndarray, extra: Mapping[str, np.ndarray]) -> list[Kept]:
@@ -211,6 +218,7 @@ def _spread(choice: Choice) -> dict[str, Any]:
         found = {"chosen": {"lowest": low, "median": middle, "highest": high}}
     if found and choice.scores is not None:
         left = np.delete(choice.scores, choice.rows)
+        left = left[np.isfinite(left)]
         if len(left):
             low, middle, high = np.quantile(left, [0, 0.5, 1])
             found["left_out"] = {"lowest": low, "median": middle, "highest": high}
@@ -241,8 +249,13 @@ def selection(
     return Selection(question, k, method, features, Columns(labels, quality, embeddings))
 
 
-def open_selection(asked: Selection, engine: Engine) -> Opened:
+def open_selection(asked: Selection, engine: Engine, apart: Source | None = None) -> Opened:
     """Find all files, set documents of the target apart, and go through the pool once.
+
+    Args:
+        asked: What is to be chosen.
+        engine: Where the work runs.
+        apart: Other documents that are not to be chosen.
 
     Raises:
         CuveeError: A source cannot be read, a column is not there, or the pool holds nothing.
@@ -256,8 +269,11 @@ def open_selection(asked: Selection, engine: Engine) -> Opened:
     units = units_of(question, sources)
     prints = {f"source {s.name}": dict(s.fingerprint()) for s in sources}
     target = None
+    if apart is not None:
+        held = Apart.of(batches(apart))
+        sources = [Without(source, held) for source in sources]
     if question.target is not None:
-        given = _target(question)
+        given = target_of(question)
         prints["target"] = dict(given.fingerprint())
         target = scan([given], units, engine, _shared(given, asked.columns), question.strict)
         if not len(target) or not target.sizes.any():
@@ -279,7 +295,8 @@ def _scan(sources: Sequence[Source], units: Units, engine: Engine, asked: Select
     return pool
 
 
-def _target(question: Question) -> Source:
+def target_of(question: Question) -> Source:
+    """The target, of which there is one."""
     spec = question.target
     if isinstance(spec, Mapping) and not is_table(spec):
         if len(spec) != 1:

@@ -11,14 +11,15 @@ import pyarrow as pa
 from cuvee import engine as engines
 from cuvee import proxies, report, select
 from cuvee.core import CuveeError, Estimate, Trial, stream
-from cuvee.core.data import Batch, Data, Engine, Piece, Source
+from cuvee.core.data import Batch, Data, Engine, Piece, Source, batches
 from cuvee.core.pool import Choice
-from cuvee.documents.choosing import Opened, Selection, open_selection
+from cuvee.documents.choosing import Opened, Selection, open_selection, target_of
 from cuvee.documents.pooling import Columns
 from cuvee.documents.scanning import Scan
 from cuvee.engine import Progress, silent
 from cuvee.question import units_of
 from cuvee.sources import open_source
+from cuvee.sources.memory import Memory
 from cuvee.sources.part import halves, hold_out, sample
 
 BASELINE = "random"
@@ -191,8 +192,8 @@ def judge(
     for name in names:
         select.load(name)
     where = engines.load(engine, workers, progress)
-    asked, judging, what = _parted(asked)
-    opened = open_selection(asked, where)
+    asked, judging, what, apart = _parted(asked)
+    opened = open_selection(asked, where, apart)
     if opened.k.rows == len(opened.pool):
         raise CuveeError("-k: all of the pool is no choice: choose fewer to compare methods.")
     notes, judged = [], []
@@ -258,23 +259,28 @@ def _has_labels(one: Scan, columns: Columns) -> bool:
     return columns.labels in one.columns or (one.rows is not None and one.rows.y is not None)
 
 
-def _parted(asked: Selection) -> tuple[Selection, Source, str]:
-    """A selection for one half of the target, and the other half; or a part of the pool."""
+def _parted(asked: Selection) -> tuple[Selection, Source, str, Source]:
+    """A selection for one half of the target, the other half, and all of it, which must not be
+    chosen; or a part of the pool."""
     question = asked.question
     if question.target is not None:
-        spec = question.target
-        spec = next(iter(spec.values())) if isinstance(spec, Mapping) else spec
-        whole = open_source("target", spec, question.text_of("target"))
+        whole = target_of(question)
         chooses, judges = halves(sample(whole, 2 * BYTES, question.seed), question.seed)
         return (
             replace(asked, question=replace(question, target=chooses)),
             judges,
             "the other half of the target",
+            whole,
         )
-    name = next(iter(question.sources))
-    source = open_source(name, question.sources[name], question.text_of(name))
-    part, whole = hold_out(source, BYTES, seed=question.seed)
-    return asked, replace(part, name="judge"), "a held-out part of the pool"
+    parts: list[str] = []
+    wholes: list[str] = []
+    for name, spec in question.sources.items():
+        source = open_source(name, spec, question.text_of(name))
+        part, whole = hold_out(source, BYTES // len(question.sources), seed=question.seed)
+        for texts, one in ((parts, part), (wholes, whole)):
+            texts += [text for batch in batches(one) for text in batch.text.to_pylist()]
+    apart = Memory("apart", tuple(wholes))
+    return asked, Memory("judge", tuple(parts)), "a held-out part of the pool", apart
 
 
 def _judged(opened: Opened, name: str, judging: Source, proxy: str, seeds: int) -> Judged:

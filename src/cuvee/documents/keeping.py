@@ -1,5 +1,6 @@
 """Writing a part of some sources: the chosen documents with all of their columns."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,19 @@ from jaxtyping import Int64
 
 from cuvee.core import CuveeError
 from cuvee.core.data import Engine, Piece, Source
+from cuvee.core.errors import Broken
 from cuvee.core.files import explained, whole_file
 from cuvee.core.recipe import to_json
 from cuvee.sources.records import column, records
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.zst")
+ASKED = "asked.json"
+PARTS, WORK = "parts", "work"
+"""Folders beside a file that is being made: what of it is written, and what of it is worked out."""
 ROWS = 10_000
 """Of a row group."""
+GROUP = 64 << 20
+"""Bytes of a row group, about."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +47,16 @@ class Kept:
     counts: tuple[int, ...]
     rows: Int64[np.ndarray, "kept"]
     extra: Mapping[str, np.ndarray]
+
+    def mark(self) -> list[str]:
+        """What changes with the documents, with the column that is read, and with what is added."""
+        digest = hashlib.blake2b(self.rows.tobytes(), digest_size=16)
+        for name, values in self.extra.items():
+            digest.update(name.encode() + values.tobytes())
+        text = getattr(self.source, "text", None) or getattr(
+            getattr(self.source, "source", None), "text", None
+        )
+        return [self.source.name, digest.hexdigest(), str(text)]
 
     def parts(self) -> Iterator[tuple[Piece, np.ndarray, dict[str, np.ndarray]]]:
         """Each piece with kept documents: their numbers in it, and their extra values."""
@@ -60,17 +77,25 @@ def check_out(out: str | Path, given: Sequence[Source] = ()) -> Path:
         given: Sources that are read meanwhile.
 
     Raises:
-        CuveeError: The suffix is none that can be written, or something lies there.
+        CuveeError: The suffix is none that can be written, or something lies there that was not
+            left by a run that was stopped in its last moment.
     """
+    if "://" in str(out):
+        raise CuveeError(f"--out {out}: chosen documents are written to this machine: give a path.")
     path = Path(out)
     if not path.name.endswith(SUFFIXES):
         raise CuveeError(f"--out {out}: expected a file that ends with {', '.join(SUFFIXES)}.")
-    if path.exists():
+    if path.exists() and not (beside(path, PARTS) / ASKED).exists():
         raise CuveeError(f"--out {out} exists: choose another name, or remove it.")
     for source in given:
         if str(path) in getattr(source, "paths", ()):
             raise CuveeError(f"--out {out} is read as {source.name}: choose another name.")
     return path
+
+
+def beside(out: Path, what: str) -> Path:
+    """Folder beside a file in which the work on it is kept until it is done."""
+    return out.with_name(f".{out.name}.{what}")
 
 
 def write_kept(
@@ -95,14 +120,22 @@ def write_kept(
         CuveeError: It cannot be written, or a column of the sources has the name of an added one.
     """
     out = check_out(out, [one.source for one in kept])
-    folder = out.with_name(f".{out.name}.parts")
+    folder = beside(out, PARTS)
     jobs = [(one.source, *part) for one in kept for part in one.parts()]
     names = len(kept) > 1
-    _begin(folder, to_json(dict(asked)))
+    wanted = to_json({**asked, "kept": [one.mark() for one in kept]})
+    if out.exists() and (folder / ASKED).read_bytes() != wanted:
+        raise CuveeError(f"--out {out} exists: choose another name, or remove it.")
+    _begin(folder, wanted)
     job = partial(_part, folder, names)
     numbered = list(enumerate(jobs))
-    files = list(engine(job, numbered, label="copying documents", holds=64 << 20))
-    schema = _common([schema for _, schemas in files for schema in schemas])
+    try:
+        files = list(engine(job, numbered, label="copying documents", holds=64 << 20))
+        schema = _common([schema for _, schemas in files for schema in schemas])
+    except CuveeError as error:
+        if not isinstance(error, Broken):  # of a full disk or a lost machine the parts stay
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     with whole_file(out) as temporary:
         count = _joined([folder / name for name, _ in files], schema, temporary, out.name)
     shutil.rmtree(folder, ignore_errors=True)
@@ -111,7 +144,7 @@ def write_kept(
 
 def _begin(folder: Path, asked: bytes) -> None:
     """The folder of parts; those of another question are removed."""
-    mark = folder / "asked.json"
+    mark = folder / ASKED
     with explained(folder):
         if folder.exists() and (not mark.exists() or mark.read_bytes() != asked):
             shutil.rmtree(folder)
@@ -142,6 +175,8 @@ def _tables(
             some = table.take(pa.array(rows[done:stop] - first))
             added = {"source": pa.array([source.name] * len(some))} if names else {}
             added |= {name: pa.array(values[done:stop]) for name, values in extra.items()}
+            old = [name for name in added if name.startswith("choice_")]  # of an earlier choice
+            some = some.drop_columns([name for name in old if name in some.column_names])
             for name, values in added.items():
                 if name in some.column_names and name != "source":
                     raise CuveeError(
@@ -235,7 +270,7 @@ def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
-        if sum(map(len, waiting)) >= ROWS:
+        if sum(map(len, waiting)) >= ROWS or sum(t.nbytes for t in waiting) >= GROUP:
             yield pa.concat_tables(waiting)
             waiting = []
     if waiting:

@@ -161,7 +161,12 @@ def _points(
             )
         return [own, _lists(both[1], given)]
     feature = features.load(asked.feature)
-    key = {"prints": dict(prints), "feature": repr(feature), "seed": asked.seed}
+    # What was read, and not only from where: another column of the same files is other text.
+    read = [hashlib.blake2b(one.keys.tobytes(), digest_size=16).hexdigest() for one in both]
+    key = {
+        "prints": dict(prints), "read": read, "feature": repr(feature), "seed": asked.seed,
+        "stamp": getattr(feature, "stamp", str)(),
+    }  # fmt: skip
     places = [_place({**key, "of": which}) for which, _ in zip(("pool", "target"), both)]
     if not all(place.exists() for place in places):
         texts = sampled(both[0], getattr(feature, "documents", 1), engine)
@@ -220,15 +225,15 @@ def _lists(one: Scan, name: str) -> Float32[np.ndarray, "documents dims"]:
 def sampled(one: Scan, documents: int, engine: Engine) -> list[str]:
     """Texts of some documents, chosen by content: the same whatever the order of files."""
     ranks = mixed(one.keys ^ SAMPLE)
-    several = np.unique(ranks)
-    limit = several[min(documents, len(several)) - 1]
+    _, first = np.unique(ranks, return_index=True)  # of copies one
+    picked = np.sort(first[:documents])
     starts = one.starts
-    wanted = [np.flatnonzero(ranks[a:b] <= limit) for a, b in pairwise(starts)]
+    cuts = np.searchsorted(picked, starts)
+    wanted = [picked[i:j] - a for a, (i, j) in zip(starts, pairwise(cuts))]
     jobs = [
         (one.sources[i], piece, rows) for (i, piece), rows in zip(one.jobs, wanted) if len(rows)
     ]
     found = [text for part in engine(_texts, jobs, label="sampling the pool") for text in part]
-    picked = np.flatnonzero(ranks <= limit)
     return [found[i] for i in np.argsort(ranks[picked], kind="stable")]
 
 

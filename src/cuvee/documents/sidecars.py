@@ -59,7 +59,8 @@ class Sidecar:
     ) -> "Sidecar":  # fmt: skip
         """Below a folder."""
         folder = out / attribute / _folder_name(source.name)
-        return Sidecar(folder, source, {**made_by, "cuvee": versions()["cuvee"]}, content)
+        made = {**made_by, "text": text_of(source), "cuvee": versions()["cuvee"]}
+        return Sidecar(folder, source, made, content)
 
     def path(self, number: int) -> Path:
         """Of the file of a piece."""
@@ -151,12 +152,19 @@ def read_pieces(folder: str | Path, attribute: str, source: Source) -> Iterator[
             now = orjson.loads(sidecar.mark(piece))
         except (OSError, pa.ArrowException, KeyError, orjson.JSONDecodeError) as error:
             raise CuveeError(f"{path} is no file of attributes that cuvee wrote.") from error
-        if any(made.get(part) != now[part] for part in ("content", "start", "stop")):
+        column = made.get("made_by", {}).get("text") == text_of(source)
+        if not column or any(made.get(p) != now[p] for p in ("content", "start", "stop")):
             raise CuveeError(
                 f"{path}: {source.name} has changed since its attributes were written: run "
                 "`cuvee attributes` again."
             )
         yield table.replace_schema_metadata(None)
+
+
+def text_of(source: Source) -> str | None:
+    """The column that a source reads, if it has several."""
+    found = getattr(source, "text", None)
+    return found if isinstance(found, str) else None
 
 
 def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:

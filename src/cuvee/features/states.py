@@ -45,6 +45,11 @@ class States:
         if self.tokens < 1 or self.batch < 1:
             raise CuveeError("states: tokens and batch must be at least 1.")
 
+    def stamp(self) -> str:
+        """What changes when another model is put into the folder."""
+        found = sorted(Path(self.path).glob("*")) if self.path else []
+        return " ".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in found)
+
     def fit(self, texts: Sequence[str], *, rng: Generator) -> "StatePoints":
         """Load the model; nothing is learnt.
 

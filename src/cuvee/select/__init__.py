@@ -77,6 +77,7 @@ def choose(
     """
     check(pool, k, target, getattr(method, "targeted", False))
     order = np.argsort(apart(pool.keys), kind="stable")
+    order = order[pool.sizes[order] > 0]  # what holds nothing costs nothing, and is worth nothing
     inner = pool.take(order)
     at = np.zeros(0, np.int64)
     if target is not None:
@@ -85,11 +86,11 @@ def choose(
     found = method.choose(inner, k, target=target, rng=stream(seed, "select"))
     scores = None
     if found.scores is not None:
-        scores = np.empty_like(found.scores)
+        scores = np.full(len(pool), np.nan)
         scores[order] = found.scores
     group = found.group
     if group is not None and found.of == TARGET_ROW:
-        group = at[group]
+        group = np.where(group < 0, -1, at[group])
     return replace(found, rows=order[found.rows], scores=scores, group=group)
 
 
@@ -112,9 +113,16 @@ def check(pool: Pool, k: Quota, target: Pool | None, targeted: bool = False) -> 
     """
     if not len(pool):
         raise CuveeError("the pool is empty: nothing can be chosen.")
-    if k.rows is not None and k.rows > len(pool):
+    rows, tokens = int((pool.sizes > 0).sum()), int(pool.sizes.sum())
+    if k.rows is not None and k.rows > rows:
+        empty = f", {len(pool) - rows} others hold nothing" if rows < len(pool) else ""
         raise CuveeError(
-            f"expected to choose at most the {len(pool)} rows of the pool, got {k.rows}: choose "
+            f"expected to choose at most the {rows} rows of the pool, got {k.rows}{empty}: choose "
+            "fewer."
+        )
+    if k.tokens is not None and k.tokens > tokens:
+        raise CuveeError(
+            f"expected to choose at most the {tokens} tokens of the pool, got {k.tokens}: choose "
             "fewer."
         )
     if k.tokens is not None and k.most(pool.sizes) < 1:

@@ -91,7 +91,7 @@ def _wanted(purse: Purse, rest: Int64[np.ndarray, "rows"]) -> int:
     """Rows that are still to be drawn; of tokens, about so many."""
     if purse.k.rows is not None:
         return purse.k.rows - len(purse.rows)
-    return min(len(rest), max(1, round(purse.left / float(purse.sizes[rest].mean()))))
+    return min(len(rest), max(1, round(purse.left / max(float(purse.sizes[rest].mean()), 1.0))))
 
 
 def orthonormal(

@@ -177,7 +177,8 @@ def check_same_seed_gives_the_same_losses(proxy: Proxy, planted: Planted) -> Non
 def check_pieces_and_batches_change_nothing(proxy: Proxy, planted: Planted) -> None:
     """The same documents in other parts: bit for bit the same."""
     whole = _afresh(proxy, planted, planted.data())
-    for piece, batch in ((7, 10**9), (100, 3), (10**9, 1)):
+    parts = ((7, 10**9), (100, 3), (10**9, 1))
+    for piece, batch in ((7, 3),) if getattr(proxy, "real", False) else parts:
         assert _same(whole, _afresh(proxy, planted, planted.data(piece=piece, batch=batch)))
 
 
