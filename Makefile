@@ -13,7 +13,7 @@ demo: .venv/.ready
 	$(BIN)/cuvee demo --out demo
 
 test: .venv/.ready
-	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 check: .venv/.ready
 	$(BIN)/ruff check .
