@@ -186,10 +186,11 @@ def _given(one: Scan, name: str) -> Float32[np.ndarray, "documents dims"]:
         raise CuveeError(
             f"--embeddings {name}: expected a .npy file of numbers: {error}."
         ) from error
-    if points.ndim != 2 or points.dtype.kind != "f" or len(points) != len(one):
+    shape = getattr(points, "shape", ())  # an archive of arrays under such a name has none
+    if len(shape) != 2 or points.dtype.kind not in "fiu" or shape[0] != len(one):
         raise CuveeError(
             f"--embeddings {name}: expected {len(one)} rows of numbers, one for each document, got "
-            f"shape {points.shape} of {points.dtype}."
+            f"shape {shape}."
         )
     return np.asarray(points, np.float32)
 
