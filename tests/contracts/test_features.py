@@ -1,6 +1,7 @@
 """Every listed feature meets every check; a gap is written down here, never skipped."""
 
 import pytest
+
 from cuvee import features
 from cuvee.core import CuveeError, stream
 from cuvee.testing.features import CHECKS, TEXTS, points
