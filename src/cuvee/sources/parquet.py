@@ -10,13 +10,24 @@ import pyarrow.parquet as pq
 from cuvee.core import remote
 from cuvee.core.data import Batch, Piece
 from cuvee.sources.arrays import array_batches, longest_value, schema_column
-from cuvee.sources.files import BLOCK, PIECE, by_ranges, fingerprint, pieces_of, reading, request
+from cuvee.sources.files import (
+    BLOCK,
+    PIECE,
+    by_ranges,
+    fingerprint,
+    pieces_of,
+    reading,
+    request,
+    size,
+)
 from cuvee.sources.records import chosen, readable
 
 EXPECTED = "a Parquet file"
 SIZE = "total_byte_size"
 MANY = 64
 """Row groups of a piece from which on a request for the beginning of each would take too long."""
+SMALL = 64 << 20
+"""Bytes of a file of which a column may be read at once."""
 MOST = 32 << 20
 """Bytes of text that are unpacked at a time, at most, unless a single value has more."""
 
@@ -115,7 +126,10 @@ def _opened(
         pre_buffer: Fetch columns of several row groups together, which must then be small.
         how: What else to tell the library.
     """
-    return pq.ParquetFile(place, buffer_size=request(path), pre_buffer=pre_buffer, **how)
+    # A page may say that it has gigabytes, and a buffer of that size would be made for it; of a
+    # small file the column is read at once instead, which cannot be longer than the file.
+    buffer = 0 if isinstance(place, str) and size(path) <= SMALL else request(path)
+    return pq.ParquetFile(place, buffer_size=buffer, pre_buffer=pre_buffer, **how)
 
 
 def _pieces(path: str, text: str | None) -> Iterator[Piece]:
