@@ -15,7 +15,7 @@ from cuvee.core.methods import load, summary
 ROOT = Path(cuvee.__file__).parent
 ROOMS = (
     "sources", "proxies", "mix", "predict", "features", "select",
-    "clean", "attributes", "export", "trainers", "engine", "report", "cli",
+    "clean", "attributes", "measure", "export", "trainers", "engine", "report", "cli",
     "testing",
 )  # fmt: skip
 MEETING = (

@@ -13,6 +13,7 @@ A room answers one question, has one contract and a table `METHODS` from name to
 | select | which samples? | `Selector` |
 | clean | what stands more than once? | `Deduper` |
 | attributes | what is known of each document? | `Attribute`, in `cuvee.attributes` |
+| measure | how much, how different, how diverse? | `Measure` |
 | export | how is a dataset written? | `Format` |
 | trainers | what does a trainer read? | `Stack` |
 | engine | where does it run? | `Engine` |
@@ -36,6 +37,7 @@ from cuvee.core.estimate import Estimate
 from cuvee.core.points import Points
 from cuvee.core.pool import Choice, Pool, Quota
 from cuvee.core.runs import Runs
+from cuvee.core.sample import Sample
 from cuvee.core.study import Outcome, Study, Trial
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ __all__ = [
     "Formula",
     "Law",
     "Learner",
+    "Measure",
     "Mixer",
     "Proxy",
     "Selector",
@@ -220,6 +223,39 @@ class Selector(Protocol):
 
     def choose(self, pool: Pool, k: Quota, *, target: Pool | None, rng: Generator) -> Choice:
         """Distinct rows within the quota, the first taken first."""
+        ...
+
+
+class Measure(Protocol):
+    """A number about data.
+
+    Called through `cuvee.measure.measure`, which checks the samples, lays their rows out in an
+    order of content, and adds to the number's notes why the data lie outside of the regime.
+    """
+
+    takes: ClassVar[str | tuple[str, str]]
+    """Which view of a sample it looks at: "points", "labels", "symbols" or "texts"; a pair if it
+    looks at the two samples in different ways."""
+    of: ClassVar[str]
+    """"one" data set, "two" data sets of different rows, or "rows": two groups of columns of the
+    same rows."""
+    asks: ClassVar[str]
+    """The question that it answers: "entropy", "dependence", "difference", "diversity" or
+    "complexity"."""
+    unit: ClassVar[str]
+    """Of the number."""
+    keeps: ClassVar[tuple[str, ...]]
+    """What may be done to the data without changing the number: "shift", "scale", "rotation" or
+    "monotone" of all columns (each alike), "swap" of the two samples, "rename" of the classes."""
+
+    def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
+        """Why a number of such data would lie, in sentences; nothing if it can be trusted. Quick:
+        it is asked of every method before one is suggested.
+        """
+        ...
+
+    def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
+        """The number, with the interval of its error, the bias included."""
         ...
 
 

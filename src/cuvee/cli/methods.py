@@ -21,6 +21,7 @@ ROOMS = {
     "select": "which samples?",
     "clean": "what stands more than once?",
     "attributes": "what is known of each document?",
+    "measure": "how much, how different, how diverse?",
     "export": "how is a dataset written?",
     "trainers": "what does a trainer read?",
     "engine": "where does it run?",

@@ -9,8 +9,12 @@ from jaxtyping import Float
 
 from cuvee.core.errors import CuveeError
 
-Spread = Literal["target documents", "bootstrap", "posterior", "seeds", "exact", "none"]
-"""What varies from draw to draw. `exact`: nothing can vary; `none`: the spread was not measured."""
+Spread = Literal[
+    "target documents", "bootstrap", "posterior", "seeds", "samples", "exact", "none"
+]  # fmt: skip
+"""What varies from draw to draw. `samples`: another sample of the same size, and what is not known
+of this one's bias; `exact`: nothing can vary; `none`: the spread was not measured."""
+Bound = Literal["", "lower", "upper"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +26,10 @@ class Estimate:
         unit: What one unit is, e.g. "nats per token" or "share".
         spread: What varies from draw to draw.
         center: The point estimate, where it is better known than the mean of the draws.
+        bound: Whether this is no estimate of the quantity but a bound from below or above.
+        null: Values that would come out if there were no difference (or no dependence), at these
+            sizes: draws of the quantity as it is computed, its bias included.
+        notes: Why the number may lie, in sentences.
 
     Raises:
         CuveeError: No draws, an unknown spread, or several draws without a spread.
@@ -31,6 +39,9 @@ class Estimate:
     unit: str
     spread: Spread
     center: Float[np.ndarray, "..."] | None = None
+    bound: Bound = ""
+    null: Float[np.ndarray, "nulls ..."] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.spread not in get_args(Spread):

@@ -1,0 +1,159 @@
+"""How much, how different, how diverse?
+
+`measure` is how every method is called: it checks what comes in, refuses what the method cannot
+look at, and adds to the number why it may lie.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cuvee.contracts import Measure
+from cuvee.core import CuveeError, Estimate, stream
+from cuvee.core.methods import make
+from cuvee.core.sample import Sample
+
+METHODS = {
+    "frechet": "cuvee.measure.frechet:Frechet",
+}
+
+OF = {
+    "one": "one data set",
+    "two": "two data sets of different rows",
+    "rows": "two columns, or groups of columns, of the same rows",
+}
+"""What a method may be of."""
+
+__all__ = ["METHODS", "OF", "check", "load", "measure", "reasons"]
+
+
+def load(name: str, /, **settings: object) -> Measure:
+    """A method by its name, `name:setting=value` or `module:Class`.
+
+    Args:
+        name: Key of METHODS, or a class of your own.
+        settings: Fields of the class.
+    """
+    return make(METHODS, name, "measure", **settings)
+
+
+def measure(method: Measure, a: Sample, b: Sample | None = None, *, seed: int = 0) -> Estimate:
+    """A number of one or two data sets.
+
+    Args:
+        method: How.
+        a: A data set.
+        b: Another, or other columns of the same rows, if the method is of two.
+        seed: Of everything random.
+
+    Returns:
+        The number, with its interval, the value under no difference, and why it may lie.
+
+    Raises:
+        CuveeError: The method is of something else, or the data cannot be looked at so.
+    """
+    check(method, a, b)
+    # Rows are laid out by their content, so that their order decides about nothing.
+    found = method.measure(*_ordered(method, a, b), rng=stream(seed, "measure"))
+    return replace(found, notes=(*reasons(method, a, b), *found.notes))
+
+
+def reasons(method: Measure, a: Sample, b: Sample | None = None) -> tuple[str, ...]:
+    """Why data lie outside of a method's regime; none if they lie within."""
+    return tuple(method.outside(a, b))
+
+
+def check(method: Measure, a: Sample, b: Sample | None = None) -> None:
+    """Refuse what a method cannot measure.
+
+    Raises:
+        CuveeError: It says what was expected, what came, and what to do.
+    """
+    if method.of == "one" and b is not None:
+        raise CuveeError("this method is of one data set, and there are two: leave one out.")
+    if method.of != "one" and b is None:
+        raise CuveeError(f"this method is of {OF[method.of]}, and there is one: give another.")
+    both = [s for s in (a, b) if s is not None]
+    takes: Sequence[str] = (method.takes,) * 2 if isinstance(method.takes, str) else method.takes
+    for sample, kind in zip(both, takes):
+        _fits(sample, kind)
+    if method.of == "rows" and len(a) != len(both[1]):
+        raise CuveeError(
+            f"{a.name} has {len(a)} rows, {both[1].name} {len(both[1])}: this method is of "
+            f"{OF['rows']}; expected the same number."
+        )
+    if method.of == "two" and takes[0] == takes[1] == "points":
+        ours, theirs = a.rows.shape[1], both[1].rows.shape[1]
+        if ours != theirs:
+            raise CuveeError(
+                f"{a.name} has {ours} columns, {both[1].name} {theirs}: expected the same features "
+                "of both."
+            )
+
+
+def _fits(sample: Sample, kind: str) -> None:
+    """There is such a view of the sample, and it holds something."""
+    if not sample.has(kind):
+        has = [k for k in ("points", "labels", "symbols", "texts") if sample.has(k)]
+        raise CuveeError(
+            f"{sample.name} has {' and '.join(has) or 'nothing'}, and this method looks at {kind}: "
+            "choose another method, or give such data."
+        )
+    if len(sample) < 2:
+        raise CuveeError(
+            f"{sample.name} has {len(sample)} rows: a number of a law needs 2 or more, and better "
+            "some hundreds."
+        )
+    if kind != "points":
+        return
+    for start in range(0, len(sample.rows), 1 << 16):
+        block = sample.rows[start : start + (1 << 16)]
+        if not np.isfinite(block).all():
+            row = start + int(np.argwhere(~np.isfinite(block))[0][0])
+            raise CuveeError(
+                f"row {row} of {sample.name} is not finite: fill in what is missing, or leave it "
+                "out."
+            )
+
+
+def _ordered(method: Measure, a: Sample, b: Sample | None) -> tuple[Sample, Sample | None]:
+    """The samples, their rows in an order of content; of a series, as they come."""
+    if method.asks == "memory":
+        return a, b
+    if method.of == "rows" and b is not None:
+        order = _order(a, b)
+        return a.take(order), b.take(order)
+    return _laid(a), None if b is None else _laid(b)
+
+
+def _laid(sample: Sample) -> Sample:
+    if sample.points is None and sample.labels is None:
+        return sample
+    order = _order(sample)
+    return replace(sample.take(order), symbols=sample.symbols, texts=sample.texts)
+
+
+def _order(*samples: Sample) -> np.ndarray:
+    """Rows by content, mixed well: neighbours in this order have nothing to do with each other."""
+    from cuvee.core.order import mixed
+
+    key = np.zeros(len(samples[0]), np.uint64)
+    for sample in samples:
+        for start in range(0, len(key), 1 << 16):
+            part = slice(start, start + (1 << 16))
+            for values in (sample.points, sample.labels):
+                if values is not None:
+                    key[part] = mixed(key[part] ^ _hash(np.asarray(values[part])))
+    return np.argsort(key, kind="stable")
+
+
+def _hash(values: np.ndarray) -> np.ndarray:
+    """A number for each row."""
+    from cuvee.core.order import mixed
+
+    bits = np.ascontiguousarray(values.reshape(len(values), -1), np.float64).view(np.uint64)
+    found = np.zeros(len(values), np.uint64)
+    for column in bits.T:
+        found = mixed(found ^ column)
+    return found
