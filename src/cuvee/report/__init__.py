@@ -2,6 +2,16 @@
 
 from cuvee.report.card import as_card
 from cuvee.report.choice import board_text, choice_text, print_board, print_choice
+from cuvee.report.measured import (
+    heatmap,
+    measured_text,
+    measurements_text,
+    pairs_page,
+    pairs_text,
+    print_measured,
+    print_measurements,
+    print_pairs,
+)
 from cuvee.report.page import as_html
 from cuvee.report.plan import plan_text, print_plan
 from cuvee.report.prediction import (
@@ -19,8 +29,10 @@ from cuvee.report.versus import comparison_page, comparison_text, print_comparis
 
 __all__ = [
     "as_card", "as_html", "as_text", "board_text", "choice_text", "comparison_page",
-    "comparison_text", "contrast_text", "law_scores_text", "plan_text", "prediction_page",
+    "comparison_text", "contrast_text", "heatmap", "law_scores_text", "measured_text",
+    "measurements_text", "pairs_page", "pairs_text", "plan_text", "prediction_page",
     "prediction_text", "print_answer", "print_board", "print_choice", "print_comparison",
-    "print_contrast", "print_law_scores", "print_next", "print_plan", "print_prediction",
+    "print_contrast", "print_law_scores", "print_measured", "print_measurements", "print_next",
+    "print_pairs", "print_plan", "print_prediction",
     "print_scores", "scores_text",
 ]  # fmt: skip
