@@ -129,7 +129,8 @@ def _loaded(name: str, path: Any) -> np.ndarray:
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise CuveeError(f"{name}: expected a .npy file of numbers, {path}: {error}.") from error
+        said = "there is none" if isinstance(error, FileNotFoundError) else str(error)
+        raise CuveeError(f"{name}: expected a .npy file of numbers, {path}: {said}.") from error
     if not isinstance(values, np.ndarray):
         raise CuveeError(f"{name}: {path} is an archive of arrays: expected one array.")
     return values

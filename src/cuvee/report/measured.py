@@ -1,6 +1,7 @@
 """Numbers about data, as text; of all pairs of sources, as a heatmap."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -118,8 +119,14 @@ def _how(one: Mapping[str, Any]) -> str:
 
 
 def _notes(pairs: Mapping[str, Any]) -> list[str]:
-    """Each note once."""
-    return list(dict.fromkeys(note for cell in pairs["pairs"] for note in cell["notes"]))
+    """Each note once, with the first pair that it is of; only its numbers differ for others."""
+    kinds: dict[str, list[str]] = {}
+    for cell in pairs["pairs"]:
+        for note in cell["notes"]:
+            said = f"{' and '.join(cell['names'])}: {note}"
+            kinds.setdefault(re.sub(r"[\d.,]+", "0", note), []).append(said)
+    more = (f" (And {len(said) - 1} other pairs.)" if said[1:] else "" for said in kinds.values())
+    return [said[0] + others for said, others in zip(kinds.values(), more)]
 
 
 def _cells(pairs: Mapping[str, Any]) -> dict[tuple[int, int], Mapping[str, Any]]:
