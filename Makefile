@@ -6,14 +6,20 @@ export OMP_NUM_THREADS ?= 1
 # What is imported is compiled once, not all at the installation, and not by every process anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench soak evidence docs clean
+.PHONY: demo test browser check bench soak evidence docs clean
 
 demo: .venv/.ready
 	rm -rf demo
 	$(BIN)/cuvee demo --out demo
 
-test: .venv/.ready
+test: .venv/.ready browser
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+# The tests of pages are done in a browser; without one they say so, and the others run.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+	  || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 \
+	  || echo "no Chromium here: install chromium and chromium-driver to test the pages, too"
 
 check: .venv/.ready
 	$(BIN)/ruff check .
