@@ -14,14 +14,26 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cuvee.attributes.compression
+import cuvee.attributes.gopher
+import cuvee.clean.minhash
+import cuvee.clean.spans
 import cuvee.cli  # all of these once, before processes fork
+import cuvee.cli.attributes
 import cuvee.cli.blend
+import cuvee.cli.choose
 import cuvee.cli.compare
+import cuvee.cli.decontaminate
+import cuvee.cli.dedup
 import cuvee.cli.demo
 import cuvee.cli.discover
+import cuvee.cli.filter
 import cuvee.cli.predict
 import cuvee.cli.runs
+import cuvee.features.lsa
 import cuvee.proxies.network_trainer
+import cuvee.select.dsir
+import cuvee.select.rds
 
 if TYPE_CHECKING:
     from soak.process import Place

@@ -26,7 +26,60 @@ class Command:
     before: Sequence[str] = ()
 
 
+DOCUMENTS = (
+    Command(
+        "choose",
+        ("choose", "web=web.jsonl", "code=code.parquet", "-k", "3k-tokens", *TARGET, "--quiet",
+         "--out", "OUT/chosen.parquet"),
+    ),
+    Command(
+        "choose points",
+        ("choose", "web=web.jsonl", "code=code.parquet", "-k", "30%", *TARGET, "--method", "rds",
+         "--features", "lsa:dims=8:documents=60",
+         "--workers", "2", "--quiet", "--out", "OUT/chosen.jsonl.zst"),
+    ),
+    Command(
+        "dedup",
+        ("dedup", "web=twice.jsonl", "code=code.parquet", "--quiet", "--out", "OUT/kept.parquet",
+         "--attributes", "OUT/known", "--report", "OUT/report.json"),
+    ),
+    Command(
+        "dedup spans",
+        ("dedup", "web=twice.jsonl", "--method", "spans:words=12", "--workers", "2", "--quiet",
+         "--out", "OUT/kept.jsonl"),
+    ),
+    Command(
+        "dedup attributes",
+        ("dedup", "web=twice.jsonl", "code=code.parquet", "--method", "exact", "--quiet",
+         "--attributes", "OUT/known"),
+    ),
+    Command(
+        "decontaminate",
+        ("decontaminate", "web=twice.jsonl", "code=code.parquet", "--against", "test.jsonl",
+         "--quiet", "--out", "OUT/clean.jsonl.zst", "--attributes", "OUT/known",
+         "--report", "OUT/report.json"),
+    ),
+    Command(
+        "decontaminate cut",
+        ("decontaminate", "web=twice.jsonl", "--against", "test.jsonl", "--cut", "--quiet",
+         "--out", "OUT/clean.parquet"),
+    ),
+    Command(
+        "attributes",
+        ("attributes", "web=twice.jsonl", "code=code.parquet", "--of", "gopher,compression",
+         "--quiet", "--out", "OUT/known"),
+    ),
+    Command(
+        "filter",
+        ("filter", "web=twice.jsonl", "code=code.parquet", "--attributes", "../before/out/known",
+         "--where", "gopher_words>=30", "--quiet", "--out", "OUT/good.parquet"),
+        before=("attributes", "web=twice.jsonl", "code=code.parquet", "--of", "gopher", "--quiet",
+                "--out", "OUT/known"),
+    ),
+)  # fmt: skip
+"""Commands that look at documents one by one."""
 COMMANDS = (
+    *DOCUMENTS,
     Command("blend", ("blend", *ASKED, "--out", "OUT/d"), True),
     Command("blend jsonl", ("blend", *ASKED, "--format", "jsonl.zst", "--out", "OUT/d"), True),
     Command("blend one thread", ("blend", *ASKED, "--workers", "1", "--out", "OUT/d"), True),
@@ -48,6 +101,9 @@ COMMANDS = (
         ("export", "../before/out/d", "--to", "mds", "--quiet", "--out", "OUT/d"),
         True,
         before=("blend", *ASKED, "--method", "natural", "--out", "OUT/d"),
+    ),
+    Command(
+        "board", ("board", "selection/text", "--write", "OUT/task.csv", "--seeds", "1", "--quiet")
     ),
     Command("demo", ("demo", "--budget", "20k", "--quiet", "--out", "OUT/d"), True),
     Command(

@@ -29,7 +29,7 @@ MOST = 4
 """Kills of one case before it is left in peace."""
 PATIENCE = 300.0
 """Seconds after which a command is said to hang."""
-TIMES = re.compile(rb'"seconds": [0-9.e-]+')
+TIMES = re.compile(rb'"seconds": ?[0-9.e-]+')
 """What no two runs have in common: how long a method of `compare` took."""
 
 Tree = Mapping[str, bytes]
@@ -191,6 +191,7 @@ def stage(place: Place) -> str:
         (f"{min(shards, 3)} shards", shards > 0),
         ("drawing", any(name.endswith(".arrow") for name in names)),
         ("begun", "d/recipe.json" in names),
+        ("parts kept", any(".cuvee/parts/" in name for name in names)),
         ("jobs kept", any(".cuvee/jobs/" in name for name in names)),
         ("runs kept", any(name.endswith((".npz", ".pt")) for name in cached)),
         ("tokens kept", any(name.endswith((".json", ".tokens")) for name in cached)),

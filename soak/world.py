@@ -24,12 +24,22 @@ def build(folder: Path) -> None:
     for i, text in enumerate(language(3, 20, 0)):
         (folder / "books" / f"{i:02}.txt").write_text(text)
     (folder / "val.jsonl").write_bytes(_lines([*language(1, 20, 7), *language(2, 10, 7)]))
+    (folder / "twice.jsonl").write_bytes(_lines(_twice()))
+    (folder / "test.jsonl").write_bytes(_lines(language(5, 12, 0)))
     (folder / "runs.csv").write_text(to_csv(_runs()))
     (folder / "scales.csv").write_text(to_csv(_scales()))
 
 
 def _lines(texts: Sequence[str]) -> bytes:
     return b"".join(orjson.dumps({"text": text}) + b"\n" for text in texts)
+
+
+def _twice() -> list[str]:
+    """Documents with copies of some, near copies of others, and test text in a few."""
+    once, tests = language(4, 60, 0), language(5, 12, 0)
+    near = [f"{text} And so on." for text in once[20:30]]
+    leaks = [f"{a} {b}" for a, b in zip(once[30:40], tests)]
+    return [*once, *once[:10], *near, *leaks, *language(4, 30, 1)]
 
 
 def _runs() -> list[dict[str, float]]:

@@ -26,7 +26,7 @@ MEETING = (
     "summary.py", "trials.py", "workplace.py",
 )  # fmt: skip
 """The places where rooms meet, beside cli and testing."""
-MEETING_FOLDERS = ("boards", "documents", "live")
+MEETING_FOLDERS = ("boards", "documents", "live", "measuring")
 """Such places with more than one file."""
 TABLES = [r for r in ROOMS if hasattr(import_module(f"cuvee.{r}"), "METHODS")]
 LISTED = [(room, name) for room in TABLES for name in import_module(f"cuvee.{room}").METHODS]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cuvee.from_runs import blend_runs
     from cuvee.inference import infer
     from cuvee.law_scores import score_laws
+    from cuvee.measuring import measure, measure_all, measure_pairs
     from cuvee.planning import plan
     from cuvee.procedures import contrast
     from cuvee.scoring import score
@@ -47,6 +48,9 @@ _VERBS = {
     "export_dataset": "cuvee.exporting",
     "filter_documents": "cuvee.documents.filtering",
     "infer": "cuvee.inference",
+    "measure": "cuvee.measuring",
+    "measure_all": "cuvee.measuring",
+    "measure_pairs": "cuvee.measuring",
     "open_dataset": "cuvee.datasets",
     "plan": "cuvee.planning",
     "predict": "cuvee.forecasting",
@@ -57,8 +61,9 @@ _VERBS = {
 
 __all__ = [
     "Blend", "CuveeError", "Estimate", "__version__", "attributes", "blend", "blend_runs", "board",
-    "choose", "compare", "contrast", "decontaminate", "dedup", "export_dataset", "filter_documents",
-    "infer", "open_dataset", "plan", "predict", "score", "score_laws", "trial",
+    "choose", "compare", "contrast", "decontaminate", "dedup", "export_dataset",
+    "filter_documents", "infer", "measure", "measure_all", "measure_pairs", "open_dataset", "plan",
+    "predict", "score", "score_laws", "trial",
 ]  # fmt: skip
 
 

@@ -240,8 +240,9 @@ class Measure(Protocol):
     """"one" data set, "two" data sets of different rows, or "rows": two groups of columns of the
     same rows."""
     asks: ClassVar[str]
-    """The question that it answers: "entropy", "dependence", "difference", "diversity" or
-    "complexity"."""
+    """The question that it answers: "entropy", "dependence", "difference", "diversity",
+    "complexity", "memory" (rows stay in their order then) or "copying" (the first sample was
+    generated, the second trained on)."""
     unit: ClassVar[str]
     """Of the number."""
     keeps: ClassVar[tuple[str, ...]]

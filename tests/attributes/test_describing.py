@@ -7,8 +7,8 @@ import pytest
 
 from cuvee.attributes import load
 from cuvee.attributes.perplexity import Perplexity
-from cuvee.attributes.spans import document_hashes
 from cuvee.core import CuveeError
+from cuvee.core.contents import document_hashes
 from cuvee.documents.describing import attributes
 from cuvee.documents.sidecars import read_sidecar
 from cuvee.sources import open_source
@@ -74,6 +74,8 @@ def test_what_is_known_is_taken_and_what_changed_is_made_again(web, tmp_path):
     second = attributes({"web": path}, "compression", tmp_path / "known")
     assert (second.made, second.taken) == (0, 2)
     assert second.columns == first.columns
+    with pytest.raises(CuveeError, match="or another column is read: run"):
+        read_sidecar(tmp_path / "known", "compression", open_source("web", path, text="text"))
     texts = write(tmp_path / "web" / "b.parquet", 5)
     source = open_source("web", path)
     with pytest.raises(CuveeError, match="has changed since"):

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from cuvee.attributes.perplexity import Perplexity
-from cuvee.attributes.spans import document_hashes
 from cuvee.core import CuveeError
+from cuvee.core.contents import document_hashes
 from cuvee.core.units import Words
 from cuvee.testing.planted_texts import language
 

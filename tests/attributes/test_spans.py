@@ -1,12 +1,11 @@
-"""Hashes, n-grams and look-ups are what they are in plain Python."""
+"""N-grams and look-ups are what they are in plain Python."""
 
 import numpy as np
-import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuvee.attributes.lookup import Lookup
-from cuvee.attributes.spans import document_hashes, grams, hashed, later, lowered, repeats
+from cuvee.attributes.spans import grams, later, lowered, repeats
 
 NUMBERS = st.integers(0, 2**64 - 1)
 
@@ -43,15 +42,6 @@ def hash_of(letter):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.text("ab\x00é", min_size=1, max_size=20), min_size=1, max_size=12))
-def test_equal_spans_have_equal_hashes_and_others_do_not(texts):
-    data = np.frombuffer("".join(texts).encode(), np.uint8)
-    ends = np.cumsum([len(text.encode()) for text in texts])
-    found = hashed(data, np.r_[0, ends[:-1]], ends)
-    assert len(set(zip(found.tolist(), texts))) == len(set(texts)) == len(set(found.tolist()))
-
-
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
 def test_repeats_are_grouped_in_order(pairs):
     pairs = sorted(pairs, key=lambda pair: pair[0])
@@ -67,12 +57,3 @@ def test_small_letters_are_those_of_latin():
     text = "AZ az ÀÖ×ØÞß ÿ Ж 9[`{ Ā"
     small = lowered(np.frombuffer(text.encode(), np.uint8)).tobytes().decode()
     assert small == "".join(c.lower() if ord(c) < 256 else c for c in text)
-
-
-def test_documents_are_told_apart_by_every_byte():
-    base = "x" * 5000
-    texts = [base, base[:2500] + "y" + base[2501:], base + "x", "", base]
-    keys = document_hashes(pa.array(texts, pa.large_string())).tolist()
-    assert keys[3] == 0
-    assert keys[0] == keys[4]
-    assert len(set(keys)) == 4

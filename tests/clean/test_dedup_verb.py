@@ -9,10 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from cuvee.cli.dedup import dedup as command
+from cuvee.cli.dedup import print_deduped
 from cuvee.core import CuveeError
 from cuvee.core.copies import Cuts
 from cuvee.documents.deduplicating import dedup, named
-from cuvee.documents.trimming import Trimmed, trim
+from cuvee.documents.rewriting import Rewritten
+from cuvee.documents.trimming import Trim, trim
 from cuvee.sources.memory import Memory
 from cuvee.sources.records import records
 from cuvee.testing.planted_copies import made
@@ -201,12 +203,14 @@ def test_command(files, capsys, method):
     assert capsys.readouterr().out == ""
 
 
-def test_trimmed_reads_as_its_records_do():
+def test_a_rewritten_source_reads_as_its_records_do():
     source = Memory("a", tuple({"text": f"é{i}abcdef", "n": i} for i in range(5)))
     numbers = np.array([11, 11, 13])
     cuts = Cuts(numbers, np.array([0, 4, 2]), np.array([2, 6, 9]), np.array([10, 10, 10]))
-    trimmed = Trimmed.of(source, [5], cuts, 10)
-    (piece,) = trimmed.pieces()
+    (piece,) = source.pieces()
+    trimmed = Rewritten.of(source, [piece], [5], Trim(cuts), 10)
+    assert trimmed.pieces() == (piece,)
+    assert trimmed.touched() == [piece]
     read = [text for batch in trimmed.read(piece) for text in batch.text.to_pylist()]
     assert read == ["é0abcdef", "1adef", "é2abcdef", "é", "é4abcdef"]
     tables = pa.concat_tables(records(trimmed, piece))
@@ -215,3 +219,13 @@ def test_trimmed_reads_as_its_records_do():
     assert trimmed.fingerprint() != source.fingerprint()
     whole = pa.array(["x"], pa.large_string())
     assert trim(whole, cuts, 0) is whole
+
+
+def test_overlap_of_sources_with_long_names_fits_a_terminal(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    web, code = sources(files).values()
+    names = [f"a source with a name of more than forty letters {i}" for i in (1, 2)]
+    print_deduped(dedup(dict(zip(names, (web, code)))))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for row in ("1 2", f"1 {names[0]} 2 1", f"2 {names[1]} 1 0"):
+        assert row in lines

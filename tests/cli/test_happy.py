@@ -305,7 +305,7 @@ def test_demo(tmp_path, capsys, monkeypatch):
     assert shares["reference"]["mean"] > shares["names"]["mean"]
 
 
-def test_ctrl_c(world):
+def test_ctrl_c(world, capsys):
     """Exit status 130, one line; what was begun is finished by --resume, to the same bytes."""
     for name in ("web", "code"):
         (world / name).mkdir()
@@ -327,9 +327,8 @@ def test_ctrl_c(world):
     assert out == ""
     assert not (world / "mixed" / "manifest.json").exists()
     for folder, more in (("mixed", ["--resume"]), ("whole", [])):
-        process = start(*words, "--out", folder, *more, cwd=world)
-        _, err = process.communicate(timeout=120)
-        assert (process.returncode, err) == (0, "")
+        ran = run(capsys, *words, "--out", folder, *more)
+        assert (ran.status, ran.err) == (0, "")
     assert tree(world / "mixed") == tree(world / "whole")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+from benchmarks.writers import FORMATS
+from benchmarks.writers import write as write_texts
 
 from cuvee.core.data import Data
 from cuvee.core.units import Words
@@ -58,7 +60,24 @@ def read_jsonl(out: Path) -> list[dict]:
 
 def many_small_parts(monkeypatch) -> None:
     """Several pieces a source, spill files a piece and shards a dataset."""
-    for name in ("files", "parquet", "arrow", "plain", "memory"):
-        monkeypatch.setattr(import_module(f"cuvee.sources.{name}"), "PIECE", 6000)
+    names = ("files", "parquet", "arrow", "plain", "memory")
+    # All imported before the first is patched: they take the number from one another.
+    for module in [import_module(f"cuvee.sources.{name}") for name in names]:
+        monkeypatch.setattr(module, "PIECE", 6000)
     monkeypatch.setattr("cuvee.export.write.SPILL_BYTES", 2000)
     monkeypatch.setitem(write_dataset.__kwdefaults__, "shard_bytes", 9000)
+
+
+def corpus(place, formats=FORMATS, documents=60):
+    """A source in each format, and what `cuvee.blend` is asked."""
+    found = {}
+    for i, kind in enumerate(formats):
+        texts = list(language(i % 3, documents, i))
+        found[kind.replace(".", "_")] = str(write_texts(place, f"source{i}", texts, kind))
+    return {"sources": found, "target": next(iter(found)), "budget": "9k", "method": "uniform"}
+
+
+def same(some, others):
+    some, others = list(some), list(others)
+    assert [len(table) for table in some] == [len(table) for table in others]
+    assert all(a.schema.equals(b.schema) and a.equals(b) for a, b in zip(some, others))

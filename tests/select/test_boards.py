@@ -222,8 +222,11 @@ def test_public_part_holds_what_methods_see_and_nothing_else(tmp_path, task, suf
         offers = rules["seeds"]["3"]["sellers"]
         assert [offer["price"] for offer in offers] == this.prices.tolist()
         assert rules["seeds"]["3"]["budget"] == this.budget
+    assert publish(task, out, seed=3, seeds=1) == files, "the same once more changes nothing"
+    out.write_bytes(b"mine")
     with pytest.raises(CuveeError, match="exists"):
         publish(task, out, seed=3, seeds=1)
+    assert out.read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(
@@ -263,6 +266,7 @@ def test_answers_that_break_the_rules(tmp_path, task, lines, said):
         ({"seeds": 0}, "expected 1 seed or more"),
         ({"seed": -1}, "expected 1 seed or more"),
         ({"methods": "csi"}, "csi was not run on debugging/text: it needs groups"),
+        ({"methods": "random"}, "random is on every board: name a method to put beside it"),
         ({"task": "debugging", "submit": "x.csv"}, "--submit is for one task on one data set"),
         ({"submit": "nowhere.csv"}, "cannot read nowhere.csv"),
     ],

@@ -128,8 +128,17 @@ def test_every_kind_of_points(world, monkeypatch):
     words = cuvee.choose("e.parquet", 10, target="val.jsonl", method="rds")
     assert np.mean([rows[i]["kind"] == "a" for i in words.rows]) > 0.7
     np.save("e.npy", np.array([places[row["kind"]] for row in rows]))
-    with pytest.raises(CuveeError, match="the target has no such column"):
+    with pytest.raises(CuveeError, match="give the target's as --target-embeddings"):
         cuvee.choose("e.parquet", 20, target="t.parquet", method="rds", embeddings="e.npy")
+    np.save("t.npy", np.array([places["c"]]))
+    for theirs, kind in (("t.npy", "c"), ("emb", "b")):
+        found = cuvee.choose(
+            "e.parquet", 20, target="t.parquet", method="rds", embeddings="e.npy",
+            target_embeddings=theirs,
+        )  # fmt: skip
+        assert {rows[i]["kind"] for i in found.rows} == {kind}
+    with pytest.raises(CuveeError, match="--target-embeddings goes with --embeddings"):
+        cuvee.choose("e.parquet", 20, target="t.parquet", target_embeddings="t.npy")
     assert len(cuvee.choose("e.parquet", 5, method="random", embeddings="e.npy").rows) == 5
 
 
@@ -137,7 +146,7 @@ def test_features_are_kept(world, monkeypatch):
     from cuvee import features
 
     first = cuvee.choose("p0.jsonl", 10, target="val.jsonl", method="rds")
-    monkeypatch.setattr("cuvee.documents.pooling._featured", None)  # not needed a second time
+    monkeypatch.setattr("cuvee.documents.points._featured", None)  # not needed a second time
     again = cuvee.choose("p0.jsonl", 10, target="val.jsonl", method="rds")
     assert first.rows.tolist() == again.rows.tolist()
     assert set(features.METHODS) == {"lsa", "states"}
@@ -146,7 +155,7 @@ def test_features_are_kept(world, monkeypatch):
 def test_documents_of_the_target_are_never_chosen(world):
     texts = [f"one {i} two" for i in range(30)]
     found = cuvee.choose(texts, 28, target=texts[:2], method="random")
-    assert set(found.rows.tolist()) == set(range(28))  # numbers of what is left
+    assert set(found.rows.tolist()) == set(range(2, 30))  # places in the list
     assert found.to_dict()["sources"][0]["in_target"] == 2
     assert "chose 28 of 28" in str(found)
 
@@ -178,11 +187,11 @@ def test_rows_of_a_table():
         (["p0.jsonl", "-k", "5", "--out", "a.txt"], "expected a file that ends with .parquet"),
         (["p0.jsonl", "-k", "5", "--out", "p0.jsonl"], "exists: choose another name"),
         (["p0.jsonl", "-k", "5", "--target", "val.jsonl", "--method", "rds", "--embeddings",
-          "nan.npy"], "the target has no such column"),
+          "nan.npy"], "is of the pool only: give the target's as --target-embeddings"),
         (["p0.jsonl", "-k", "5", "--embeddings", "short.npy", "--method", "k_center"],
          "expected 100 rows of numbers, one for each document, got shape (3, 2)"),
         (["p0.jsonl", "-k", "5", "--embeddings", "nan.npy", "--method", "k_center"],
-         "points of row 4 of the pool are not finite"),
+         "--embeddings nan.npy: numbers of document 5 are not finite"),
         (["p0.jsonl", "-k", "5", "--embeddings", "kind", "--method", "k_center"],
          "expected lists of numbers"),
         (["p0.jsonl", "-k", "5", "--method", "random", "--methods", "all"], "give one of them"),
@@ -201,6 +210,20 @@ def test_bad_input(world, capsys, words, message):
     assert message in err
     assert err.count("\n") == 1
     assert sorted(world.iterdir()) == before
+
+
+def test_what_is_taken_by_default_is_not_the_shortest(world):
+    """Of a small target, too, and beside the method as published."""
+    texts = [row["text"] for row in pool_rows()]
+    mean = np.mean([len(text) for text in texts])
+    target = [json.loads(line)["text"] for line in Path("val.jsonl").read_text().splitlines()][:8]
+    found = cuvee.choose(texts, 20, target=target)
+    assert np.mean([len(texts[i]) for i in found.rows]) > 0.9 * mean
+    assert np.mean([pool_rows()[i]["kind"] == "a" for i in found.rows]) > 0.6
+    assert found.to_dict()["method"] == "dsir:prior=10000"
+    plain = cuvee.choose(texts, 20, target=target, method="dsir")
+    assert np.mean([len(texts[i]) for i in plain.rows]) < 0.9 * mean
+    assert "short ones come first" in str(plain).replace("\n", " ")
 
 
 def test_a_pool_of_copies(world):

@@ -16,7 +16,6 @@ from cuvee.select.greedy import greedy
 from cuvee.select.kernels import unit
 from cuvee.select.mig import Information
 from cuvee.select.novelsum import densities, novelsum
-from cuvee.select.prototypes import kmeans
 from cuvee.select.sae import Autoencoder, Cover, _slopes, _values
 
 
@@ -75,17 +74,6 @@ def test_herding_averages_over_some_rows_where_there_are_many():
     x, kinds = clustered([300, 200, 100], wide=1.0)
     found = choose(load("herding:sites=150"), pool(x), Quota(rows=60))
     assert np.abs(np.bincount(kinds[found.rows]) / 60 - [0.5, 1 / 3, 1 / 6]).max() < 0.12
-
-
-def test_kmeans_finds_planted_clusters():
-    x, kinds = clustered([50, 40, 30, 20])
-    for seed in range(5):
-        centers, labels = kmeans(x.astype(np.float32), 8, default_rng(seed))
-        assert all(len(np.unique(kinds[labels == i])) == 1 for i in np.unique(labels))
-        assert np.allclose(
-            centers[np.unique(labels)], [x[labels == i].mean(axis=0) for i in np.unique(labels)],
-            atol=1e-4,
-        )  # fmt: skip
 
 
 def test_prototypes_by_their_end_and_share():

@@ -142,7 +142,7 @@ def test_short_rows_come_last():
     found = choose(Dsir(top_k=True, shortest=5), pool, Quota(rows=5), target=pool_of([[9, 1]]))
     assert found.rows[0] == 3
     assert set(found.rows[2:].tolist()) == {0, 2, 4}
-    assert "3 rows have fewer than 5 words" in found.notes[0]
+    assert "3 rows have fewer than 5 words" in found.notes[1]
 
 
 def test_smoothing_of_the_target_softens_what_it_lacks():
@@ -152,6 +152,34 @@ def test_smoothing_of_the_target_softens_what_it_lacks():
         for laplace in (0, 1)
     )
     assert hard.score[1] < soft.score[1] < soft.score[0]
+
+
+def test_a_prior_keeps_a_small_target_from_taking_the_shortest():
+    """Every document has n-grams that a target of one document lacks; long ones have more."""
+    rng = np.random.default_rng(0)
+    kinds = np.arange(200) % 2
+    sizes = rng.integers(10, 200, 200)
+    spread = rng.dirichlet(np.ones(500), 2)
+    pool = pool_of([rng.multinomial(n, spread[kind]) for n, kind in zip(sizes, kinds)])
+    target = pool_of([rng.multinomial(100, spread[0])])
+    plain, prior = (
+        choose(Dsir(top_k=True, prior=p), pool, Quota(rows=20), target=target) for p in (0, 500)
+    )
+    assert sizes[plain.rows].mean() < 0.4 * sizes.mean()
+    assert "the target has 100 n-grams" in plain.notes[0]
+    assert not prior.notes
+    assert (kinds[prior.rows] == 0).all()
+    assert sizes[prior.rows].mean() > sizes.mean()
+
+
+def test_a_prior_says_nothing_where_the_target_does():
+    pool, target = pool_of([[1, 0, 1], [1, 1, 0]]), pool_of([[5e7, 5e7, 1e7]])
+    one, other = (
+        choose(Dsir(top_k=True, prior=p), pool, Quota(rows=2), target=target).score
+        for p in (0, 10_000)
+    )
+    assert np.allclose(one, other, atol=1e-2)
+    assert not np.array_equal(one, other)
 
 
 def test_separate_targets_get_their_parts():
@@ -173,7 +201,7 @@ def test_mistakes_are_named():
     pool, target = pool_of([[1, 0]]), pool_of([[0, 0]])
     with pytest.raises(CuveeError, match="the target has no words"):
         choose(Dsir(), pool, Quota(rows=1), target=target)
-    for wrong in ({"smoothing": 0}, {"laplace": -1}, {"shortest": -1}):
+    for wrong in ({"smoothing": 0}, {"laplace": -1}, {"prior": -1}, {"shortest": -1}):
         with pytest.raises(CuveeError, match="dsir: "):
             Dsir(**wrong)
     with pytest.raises(CuveeError, match="have no text"):

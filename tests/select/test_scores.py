@@ -243,16 +243,6 @@ def test_samplemix_draws_by_the_softmax():
     assert np.allclose(found.weight, (expected / inclusion(weights, 5))[found.rows])
 
 
-def test_kmeans_finds_clusters_that_are_there():
-    rng = default_rng(5)
-    kind = rng.integers(4, size=300)
-    points = (np.eye(4)[kind] + 0.05 * rng.standard_normal((300, 4))).astype(np.float32)
-    centers, cluster = samplemix.spherical_kmeans(points, 4, 20, default_rng(0))
-    assert len(centers) == 4
-    assert len(set(zip(kind.tolist(), cluster.tolist()))) == 4
-    assert np.allclose(np.linalg.norm(centers, axis=1), 1, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     "named",
     ["ccs:beta=1", "ccs:strata=0", "ccs:score=loss", "ccs:epochs=0", "pruning:keep=some",

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cuvee.cli.discover import discover as command
+from cuvee.core.clusters import kmeans, nearest
 from cuvee.core.errors import CuveeError
 from cuvee.sources import open_source
-from cuvee.sources.clusters import kmeans, merged, nearest, pruned
+from cuvee.sources.clusters import merged, pruned
 from cuvee.sources.discover import discover
 from cuvee.testing.proxies import language
 
@@ -117,7 +118,7 @@ def test_clusters_by_hand():
     spots = np.array([[0.0, 0], [10, 0], [10, 1], [0, 30]])
     points = np.repeat(spots, 25, axis=0) + 0.01 * rng.standard_normal((100, 2))
     weights = np.ones(100)
-    centers, labels = kmeans(points, weights, 4, rng)
+    centers, labels = kmeans(points, 4, rng, weights=weights)
     assert len(centers) == 4
     assert len({tuple(labels[i : i + 25]) for i in range(0, 100, 25)}) == 4
     assert np.array_equal(nearest(points, centers), labels)

@@ -2,17 +2,15 @@
 
 import pickle
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from cuvee.core.contents import document_keys
 from cuvee.core.data import batches
 from cuvee.core.errors import CuveeError
 from cuvee.sources import memory, open_source
 from cuvee.sources.memory import Memory
-from cuvee.sources.part import Apart, Renamed, Without, document_keys, hold_out, mixed, sample
+from cuvee.sources.part import Apart, Renamed, Without, hold_out, sample
 from cuvee.testing.sources import CHECKS, PLANTS, Plant, documents
 
 MANY = tuple(
@@ -22,47 +20,6 @@ MANY = tuple(
 
 def without(source, texts):
     return Without(source, Apart.of(batches(Memory("apart", tuple(texts)))))
-
-
-def keys_of(texts):
-    return document_keys(pa.array(texts, pa.large_string()))
-
-
-def reference_key(text):
-    """The definition, one document and one word at a time."""
-    data = text.encode()
-    n = len(data)
-    key = mixed(np.array([n], np.uint64))
-    for j in range(8):
-        at = max(n - 8, 0) * j // 7
-        word = int.from_bytes(data[at : at + 8], "little")
-        key = mixed(key ^ np.array([word], np.uint64))
-    return key[0]
-
-
-@settings(max_examples=300, deadline=None)
-@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]))), cut=st.integers(0, 5))
-def test_keys_follow_their_definition_in_slices_too(texts, cut):
-    array = pa.array([*texts, "x" * 100], pa.large_string())[cut:]
-    assert document_keys(array).tolist() == [reference_key(t) for t in array.to_pylist()]
-
-
-def test_keys_are_the_same_everywhere():
-    texts = ["", "a", "a document of more than sixty-four bytes: " + "b" * 99]
-    assert keys_of(texts).tolist() == [
-        15319756052910200700,
-        8648226591150342384,
-        4632324205378756214,
-    ]
-
-
-def test_keys_tell_short_documents_apart():
-    ends = [chr(c) for c in range(32, 48)]
-    texts = [a + "x" * n + b for n in range(63) for a in ends for b in ends]
-    texts += ["a" * i + "b" + "a" * (63 - i) for i in range(64)] + ["\x00" * n for n in range(65)]
-    keys = keys_of(texts)
-    assert len(np.unique(keys)) == len(texts)
-    assert abs(np.unpackbits(keys.view(np.uint8)).mean() - 0.5) < 0.005
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -121,7 +78,7 @@ def test_copies_of_a_held_out_document_count_as_taken():
 def test_documents_of_one_key_are_told_apart():
     """Long documents that differ between the eight words only share a fast key, no more."""
     alike = tuple("a" * 99 + f"{i:04}" + "b" * 200 for i in range(1000))
-    assert len(set(keys_of(alike).tolist())) == 1
+    assert len(set(document_keys(pa.array(alike, pa.large_string())).tolist())) == 1
     source = Memory("web", (*alike, *MANY))
     rest = documents(without(source, alike[:10]))
     assert set(rest) == {*alike[10:], *MANY}

@@ -12,7 +12,6 @@ from cuvee.attributes.spans import (
     Spans,
     blocks,
     characters,
-    hashed,
     is_blank,
     is_letter,
     later,
@@ -23,6 +22,7 @@ from cuvee.attributes.spans import (
     runs,
     then,
 )
+from cuvee.core.contents import hashed
 from cuvee.core.errors import CuveeError
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from cuvee.attributes.spans import (
     Spans,
     blocks,
     grams,
-    hashed,
     is_digit,
     is_letter,
     lowered,
     running,
     runs,
 )
+from cuvee.core.contents import hashed
 from cuvee.core.errors import CuveeError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt64
 
 from cuvee.attributes.lookup import Lookup
-from cuvee.attributes.spans import document_hashes, then
+from cuvee.attributes.spans import then
+from cuvee.core.contents import document_hashes
 from cuvee.core.data import Cut
 from cuvee.core.errors import CuveeError
 from cuvee.core.order import mixed

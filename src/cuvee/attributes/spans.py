@@ -1,4 +1,4 @@
-"""Words, lines and paragraphs of many documents at once, as spans of bytes, and their hashes.
+"""Words, lines and paragraphs of many documents at once, as spans of bytes, and runs of them.
 
 Everything here is counted in arrays over a megabyte or so of text; nothing loops over documents.
 """
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 NEWLINE = 0x0A
-_KEEP = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,48 +149,6 @@ def lines(words: Spans, data: UInt8[np.ndarray, "bytes"]) -> tuple[Spans, Spans]
     apart = np.ones(len(found), bool)
     apart[1:] = (np.diff(number) > 1) | (np.diff(found.document) > 0)
     return found, found.joined(apart)
-
-
-def hashed(
-    data: UInt8[np.ndarray, "bytes"],
-    starts: Int64[np.ndarray, "spans"],
-    ends: Int64[np.ndarray, "spans"],
-) -> UInt64[np.ndarray, "spans"]:
-    """64 bits of each span of one byte or more: equal bytes, equal hash.
-
-    Eight bytes at a time, each with its place, mixed and summed, so that one long span costs no
-    more than many short ones.
-    """
-    if not len(starts):
-        return np.zeros(0, np.uint64)
-    words = np.zeros(len(data) // 8 + 3, "<u8")
-    words.view(np.uint8)[: len(data)] = data
-    count = (ends - starts + 7) >> 3
-    first = np.cumsum(count) - count
-    if len(starts) == int(count.sum()):
-        nth, at, stop = np.zeros(len(starts), np.int64), starts, ends
-    else:
-        nth = np.arange(int(count.sum())) - np.repeat(first, count)
-        at, stop = np.repeat(starts, count) + 8 * nth, np.repeat(ends, count)
-    index, shift = at >> 3, ((at & 7) << 3).astype(np.uint64)
-    # Two shifts on the left, as a shift by all 64 bits is undefined.
-    loaded = words[index] >> shift
-    loaded |= (words[index + 1] << np.uint64(1)) << (np.uint64(63) - shift)
-    loaded &= _KEEP[np.minimum(stop - at, 8)]
-    sums = np.add.reduceat(mixed(loaded ^ mixed(nth.astype(np.uint64))), first)
-    return mixed(sums ^ (ends - starts).astype(np.uint64))
-
-
-def document_hashes(text: "pa.LargeStringArray") -> UInt64[np.ndarray, "documents"]:
-    """64 bits of each document's content, above 0; of one without characters 0."""
-    found = [np.zeros(0, np.uint64)]
-    for block in blocks(text):
-        keys = np.zeros(len(block), np.uint64)
-        some = np.flatnonzero(np.diff(block.offsets))
-        whole = hashed(block.data, block.offsets[some], block.offsets[some + 1])
-        keys[some] = np.maximum(whole, np.uint64(1))
-        found.append(keys)
-    return np.concatenate(found)
 
 
 def then(

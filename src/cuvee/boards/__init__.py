@@ -90,7 +90,8 @@ def board(
         found = where(partial(_played, strict), items, label="scoring boards")
         played = dict(zip(items, found))
         if strict and not answers and not any(name != BASELINE for _, _, name in items):
-            raise CuveeError(f"none of the methods can be run: {' '.join(notes)}")
+            why = " ".join(notes) or "random is on every board: name a method to put beside it."
+            raise CuveeError(f"none of the methods can be run: {why}")
         standings = [_standing(name, numbers, played, answers, notes) for name in names]
     tries = sum(len(standing.entries) - 1 for standing in standings)
     told = tuple(replace(standing, tries=tries) for standing in standings)

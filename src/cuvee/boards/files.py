@@ -12,7 +12,7 @@ from jaxtyping import Int64
 
 from cuvee.boards.tasks import Round, Shown
 from cuvee.core import CuveeError
-from cuvee.core.files import write_whole
+from cuvee.core.files import explained, write_whole
 from cuvee.core.recipe import to_json
 from cuvee.core.run_files import rows_of
 
@@ -25,7 +25,7 @@ def write_task(task: str, rounds: Mapping[int, Round], out: str | Path) -> list[
     Args:
         task: Its name.
         rounds: By seed.
-        out: A `.csv` or `.parquet` file that does not exist yet.
+        out: A `.csv` or `.parquet` file that does not exist yet, or holds the same already.
 
     Raises:
         CuveeError: It cannot be written.
@@ -34,15 +34,10 @@ def write_task(task: str, rounds: Mapping[int, Round], out: str | Path) -> list[
     beside = path.with_name(f"{path.name}.json")
     if not path.name.endswith(SUFFIXES):
         raise CuveeError(f"--write {out}: expected a file that ends with {' or '.join(SUFFIXES)}.")
-    for place in (path, beside):
-        if place.exists():
-            raise CuveeError(f"--write {place} exists: choose another name, or remove it.")
     parts = [_table(seed, some) for seed, this in rounds.items() for some in this.shown()]
     table = pa.concat_tables(parts, promote_options="default")
-    if path.name.endswith(".csv"):
-        write_whole(path, lambda p: pc.write_csv(table, str(p)))
-    else:
-        write_whole(path, lambda p: pq.write_table(table, str(p)))
+    bytes_of = pa.BufferOutputStream()
+    (pc.write_csv if path.name.endswith(".csv") else pq.write_table)(table, bytes_of)
     rules = to_json(
         {
             "task": task,
@@ -55,7 +50,14 @@ def write_task(task: str, rounds: Mapping[int, Round], out: str | Path) -> list[
             "is one seed only",
         }
     )
-    write_whole(beside, lambda p: p.write_bytes(rules))
+    made = {beside: rules, path: bytes_of.getvalue().to_pybytes()}
+    for place, content in made.items():
+        with explained(place):
+            if place.exists() and (not place.is_file() or place.read_bytes() != content):
+                raise CuveeError(f"--write {place} exists: choose another name, or remove it.")
+    for place, content in made.items():
+        if not place.exists():
+            write_whole(place, lambda p, new=content: p.write_bytes(new))
     return [path, beside]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cuvee import driver, export, real_runs, report
 from cuvee.answer import unread, with_format
-from cuvee.cli import plan, runs
+from cuvee.cli import again, plan, runs
 from cuvee.cli.progress import progress
 from cuvee.cli.words import means, number
 from cuvee.cli.words import question as settings
@@ -59,6 +59,9 @@ def blend(options: argparse.Namespace) -> None:
 
 def rerun(options: argparse.Namespace) -> None:
     """The same question again, on the same content."""
+    if again.made_of_documents(Path(options.recipe)):
+        again.choice(options)
+        return
     recipe = Recipe.load(Path(options.recipe))
     question = question_of(recipe, options.recipe)
     format = recipe.settings.get("format", "parquet")

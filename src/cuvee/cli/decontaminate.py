@@ -4,11 +4,12 @@ import argparse
 import sys
 
 from cuvee.cli.attributes import sources
+from cuvee.cli.made import say_made
 from cuvee.cli.progress import progress
 from cuvee.cli.words import means, targets, text_columns
 from cuvee.core.recipe import to_json
-from cuvee.documents.decontaminating import Leaks, Rule
-from cuvee.documents.decontaminating import decontaminate as run
+from cuvee.documents.decontaminating import Leaks, Rule, order
+from cuvee.documents.outputs import Made
 
 SHOWN = 10
 """Leaked test documents in the terminal."""
@@ -18,12 +19,15 @@ def decontaminate(options: argparse.Namespace) -> None:
     """Look for the tests, write what is clean, print what leaked."""
     rule = Rule(options.n, options.shortest, options.share, options.common, options.cut)
     with progress(options.quiet) as show:
-        found = run(
+        asked = order(
             sources(options.sources), targets(options.against), out=options.out,
             attributes=options.attributes, report=options.report, rule=rule,
-            text=text_columns(options.text_column), engine=means(options).start(show),
+            text=text_columns(options.text_column),
         )  # fmt: skip
-    if options.json:
+        found = asked.once(means(options).start(show))
+    if isinstance(found, Made):
+        say_made(found, options)
+    elif options.json:
         sys.stdout.buffer.write(to_json(found.to_dict()))
     elif not options.quiet:
         print_leaks(found, options)

@@ -2,42 +2,36 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cuvee.cli.made import say_made
 from cuvee.cli.progress import progress
 from cuvee.cli.words import means, text_columns
-from cuvee.core.apart import check_apart
-from cuvee.core.files import write_whole
 from cuvee.core.recipe import to_json
-from cuvee.documents.deduplicating import Deduped, named
-from cuvee.documents.deduplicating import dedup as find
+from cuvee.documents.deduplicating import Deduped, named, order
+from cuvee.documents.outputs import Made
 from cuvee.report import numbers
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+WIDE = 40
+"""Characters of all names beyond which columns have numbers."""
+
 
 def dedup(options: argparse.Namespace) -> None:
     """Find duplicates, write what stays if a file is given, and explain what goes."""
     sources = named(options.sources)
-    if options.report is not None:
-        check_apart(Path(options.report), sources, file=True)
+    asked = order(
+        sources, method=options.method, out=options.out, attributes=options.attributes,
+        report=options.report, text=text_columns(options.text_column), strict=options.strict,
+    )  # fmt: skip
     with progress(options.quiet) as show:
-        found = find(
-            sources,
-            method=options.method,
-            out=options.out,
-            attributes=options.attributes,
-            engine=means(options).start(show),
-            text=text_columns(options.text_column),
-            strict=options.strict,
-        )
-    content = to_json(found.to_dict())
-    if options.report is not None:
-        write_whole(options.report, lambda path: path.write_bytes(content))
-    if options.json:
-        sys.stdout.buffer.write(content)
+        found = asked.once(means(options).start(show))
+    if isinstance(found, Made):
+        say_made(found, options)
+    elif options.json:
+        sys.stdout.buffer.write(to_json(found.to_dict()))
     elif not options.quiet:
         print_deduped(found)
         written = [str(o) for o in (options.out, options.attributes, options.report) if o]
@@ -100,8 +94,12 @@ def _unread(found: Deduped) -> list[str]:
 def _overlap(found: Deduped) -> "Table":
     from rich.text import Text
 
-    table = _table("", *found.sources)
-    for name, row in zip(found.sources, found.overlap.tolist()):
+    names, titles = list(found.sources), list(found.sources)
+    if sum(map(len, titles)) > WIDE:
+        titles = [str(i) for i, _ in enumerate(names, 1)]
+        names = [f"{title} {name}" for title, name in zip(titles, names)]
+    table = _table("", *titles)
+    for name, row in zip(names, found.overlap.tolist()):
         table.add_row(Text(name), *(f"{value:,}" for value in row))
     return table
 

@@ -40,8 +40,12 @@ def build_parser() -> argparse.ArgumentParser:
         getattr(pool_flags, function)(command)
         _common(command)
     rerun = _command(commands, "rerun", texts.RERUN, "blend:rerun")
-    rerun.add_argument("recipe", metavar="RECIPE", help="recipe.json of a dataset")
-    rerun.add_argument("--out", required=True, metavar="DIR", help="folder of the new dataset")
+    rerun.add_argument(
+        "recipe", metavar="RECIPE", help="recipe.json of a dataset, or the .json beside a choice"
+    )
+    rerun.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the new dataset, or file of a choice"
+    )
     rerun.add_argument("--resume", action="store_true", help="go on with an interrupted --out")
     _common(rerun)
     _ranks(rerun)

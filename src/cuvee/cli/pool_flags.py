@@ -12,11 +12,12 @@ def choose(parser: argparse.ArgumentParser) -> None:
         "-k", required=True, metavar="K", help="how much: 5000 documents, 10%% or 20M-tokens"
     )
     parser.add_argument(
-        "--target", action="append", metavar="T", help="text that the choice is for"
-    )
+        "--target", action="append", metavar="T",
+        help="text that the choice is for: PATH or NAME=PATH; may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--method", metavar="M",
-        help="NAME or NAME:SETTING=VALUE (default: dsir; random without a target)",
+        help="NAME or NAME:SETTING=VALUE (default: dsir:prior=10000; random without a target)",
     )  # fmt: skip
     parser.add_argument(
         "--methods", metavar="A,B,...",
@@ -29,8 +30,18 @@ def choose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--embeddings", metavar="C|FILE", help="points: a column of lists, or a .npy file"
     )
+    parser.add_argument(
+        "--target-embeddings", metavar="C|FILE",
+        help="the same of the target (default: the same column)",
+    )  # fmt: skip
     parser.add_argument("--labels", metavar="C", help="column with the class of each document")
-    parser.add_argument("--quality", metavar="C", help="column of numbers, higher is better")
+    parser.add_argument(
+        "--quality", metavar="C", help="column of numbers, higher is better; --quality=-C: lower is"
+    )
+    parser.add_argument(
+        "--attributes", metavar="DIR",
+        help="that cuvee attributes has written: --quality and --labels may name its columns",
+    )  # fmt: skip
     parser.add_argument(
         "--proxy", default="counts", metavar="P", help="with --methods: what is trained"
     )
@@ -130,6 +141,34 @@ def board(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--submit", metavar="FILE", help="an answer of your own, to be scored")
     parser.add_argument("--write", metavar="FILE", help="write what an answer may look at")
     parser.add_argument("--seeds", type=int, default=8, metavar="N", help="boards (default: 8)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+
+
+def measure(parser: argparse.ArgumentParser) -> None:
+    """Flags of `cuvee measure`."""
+    parser.add_argument(
+        "data", nargs="+", metavar="A", help="one data set, two, or with --pairs NAME=PATH ..."
+    )
+    parser.add_argument(
+        "--method", default="", metavar="M", help="NAME or NAME:SETTING=VALUE (default: by data)"
+    )
+    parser.add_argument(
+        "--methods", default="", metavar="A,B,...",
+        help="several: names, suitable (what fits the data), or all",
+    )  # fmt: skip
+    parser.add_argument("--pairs", action="store_true", help="one number for each pair of sources")
+    parser.add_argument("--paired", action="store_true", help="row i of both belongs together")
+    parser.add_argument("--x", metavar="C,D,...", help="columns of a table to take as numbers")
+    parser.add_argument("--y", metavar="C,...", help="columns to measure against those of --x")
+    parser.add_argument(
+        "--features", default="lsa", metavar="F", help="points of documents (default: lsa)"
+    )
+    parser.add_argument(
+        "--embeddings", metavar="C", help="column of the documents' points, instead"
+    )
+    parser.add_argument("--labels", metavar="C", help="column with the class of each document")
+    parser.add_argument("--out", metavar="FILE", help=".json; with --pairs also .html, a heatmap")
+    parser.add_argument("--text-column", metavar="C", help="column or field with the text")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
 
 

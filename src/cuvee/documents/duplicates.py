@@ -266,12 +266,14 @@ def write_attributes(folder: Path, found: Found, reading: "Reading") -> None:
         pieces = [piece for j, piece in reading.pieces if j == i]
         of = source_of[canonical]
         number = np.repeat(np.arange(len(pieces)), counts)
-        paths = pa.array([piece.path for piece in pieces], pa.string())
+        # Each path once: of a dictionary with equal entries not all bytes would be the same again.
+        paths, of_piece = np.unique([piece.path for piece in pieces], return_inverse=True)
         similarity = pa.array(
             found.similarity[begin:end], mask=np.isnan(found.similarity[begin:end])
         )
         columns: dict[str, Any] = {
-            "source": _chosen(names, np.full(end - begin, i)), "path": _chosen(paths, number),
+            "source": _chosen(names, np.full(end - begin, i)),
+            "path": _chosen(pa.array(paths.tolist(), pa.string()), of_piece[number]),
             "piece": pa.array(number, pa.int32()), "row": pa.array(np.arange(end - begin)),
             "kept": pa.array(~gone), "group": pa.array(canonical),
             "duplicate_of_source": _chosen(names, of, ~gone),

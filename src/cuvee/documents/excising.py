@@ -1,6 +1,6 @@
-"""Documents with passages taken out, and all of their other columns."""
+"""Documents with passages of tests taken out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,85 +9,42 @@ import pyarrow as pa
 from jaxtyping import Bool, Int64
 
 from cuvee.attributes.overlap import Hits, Tests
-from cuvee.core.data import Batch, Piece, Source
-from cuvee.sources.arrays import schema_column
-from cuvee.sources.records import records
 
 SEAM = "\n\n"
 """Stands where a passage was, so that no new sentence arises."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Excised:
-    """A source with what some of its documents share with tests taken out.
+class Excise:
+    """Takes what some documents share with tests out of them.
 
     Args:
-        source: The documents as they are.
-        parts: Its pieces.
-        counts: Documents of each of them.
-        rows: Numbers of the documents to mend, over all pieces, rising.
+        rows: Numbers of these documents, rising.
         tests: What to look for.
         wanted: Which n-grams of the tests are taken out.
     """
 
-    source: Source
-    parts: tuple[Piece, ...]
-    counts: tuple[int, ...]
     rows: Int64[np.ndarray, "documents"]
     tests: Tests
     wanted: Bool[np.ndarray, "grams"]
 
     @property
-    def name(self) -> str:
-        """As the source."""
-        return self.source.name
+    def said(self) -> Mapping[str, str]:
+        """How many documents are mended."""
+        return {"mended": f"{len(self.rows)} documents"}
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """As the source."""
-        return tuple(getattr(self.source, "paths", ()))
+    def touches(self, first: int, stop: int) -> bool:
+        """Whether one of them is to be mended."""
+        return len(self.among(first, stop)) > 0
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """As the source."""
-        return self.parts
-
-    def fingerprint(self) -> Mapping[str, str]:
-        """As the source."""
-        return self.source.fingerprint()
-
-    def read(self, piece: Piece) -> Iterator[Batch]:
-        """The mended documents of a piece, between the others."""
-        first, rows = 0, self.of_piece(piece)
-        for batch in self.source.read(piece):
-            text = self._mended(batch.text, rows - first)
-            yield Batch(text, batch.rejected, batch.left_out)
-            first += len(batch.text)
-
-    def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Records of a piece, with the mended text."""
-        first, rows = 0, self.of_piece(piece)
-        column = getattr(self.source, "text", None)
-        for table in records(self.source, piece, columns):
-            if columns is None or column in columns:
-                name = schema_column(self.name, table.schema, column)
-                at = table.schema.get_field_index(name)
-                kind = table.schema.field(at).type
-                kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-                whole = table.column(at).combine_chunks().cast(pa.large_string())
-                text = self._mended(whole, rows - first).cast(kind)
-                table = table.set_column(at, name, text)
-            yield table
-            first += len(table)
-
-    def of_piece(self, piece: Piece) -> Int64[np.ndarray, "documents"]:
-        """Numbers, within a piece, of its documents to mend."""
-        number = self.parts.index(piece)
-        first = sum(self.counts[:number])
-        low, high = np.searchsorted(self.rows, [first, first + self.counts[number]])
+    def among(self, first: int, stop: int) -> Int64[np.ndarray, "documents"]:
+        """Those to be mended, counted from `first`."""
+        low, high = np.searchsorted(self.rows, [first, stop])
         return self.rows[low:high] - first
 
-    def _mended(self, text: pa.LargeStringArray, rows: np.ndarray) -> pa.LargeStringArray:
-        rows = rows[(rows >= 0) & (rows < len(text))]
+    def __call__(self, text: pa.LargeStringArray, first: int) -> pa.LargeStringArray:
+        """The mended documents between the others."""
+        rows = self.among(first, first + len(text))
         if not len(rows):
             return text
         new = pa.array(mend(text.take(pa.array(rows)), self.tests, self.wanted), pa.large_string())

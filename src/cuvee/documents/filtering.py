@@ -1,10 +1,10 @@
 """Documents of which something is known to be so, with all of their columns."""
 
-import hashlib
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from cuvee import engine as engines
 from cuvee.core import CuveeError, unknown
 from cuvee.core.apart import check_apart
 from cuvee.core.data import Engine, Source
+from cuvee.core.recipe import Recipe
 from cuvee.documents.describing import open_all
 from cuvee.documents.keeping import Kept, check_out, write_kept
-from cuvee.documents.sidecars import PLACE, read_pieces
+from cuvee.documents.outputs import Order, Outputs, Work, recipe_of
+from cuvee.documents.sidecars import PLACE, files_of, read_pieces
 from cuvee.engine import Progress, silent
 
 CONDITION = re.compile(r"(?P<column>\w+?)\s*(?:(?P<sign>!=|<=|>=|=|<|>)\s*(?P<value>.*))?")
@@ -133,7 +135,8 @@ def filter_documents(
         sources: As for `attributes`, which must have described them.
         attributes: Folder of what is known.
         where: Conditions: `gopher_keep`, `language_code=en`, `perplexity_nats<6`.
-        out: File, `.parquet`, `.jsonl` or `.jsonl.zst`.
+        out: File, `.parquet`, `.jsonl` or `.jsonl.zst`. Beside it lies `NAME.json`: the summary and
+            the recipe. What is there already by the same recipe is left as it is.
         text: Column or field that holds the text; one for all, or by source. None: found.
         engine: Where the work runs: "local", "ray", or an engine that is made already.
         workers: At a time; all cores by default.
@@ -143,29 +146,63 @@ def filter_documents(
         CuveeError: Nothing is known of a column, the sources have changed since, or no document
             is left.
     """
+    made = order(sources, attributes, where, out, text=text)
+    return made.make(engines.load(engine, workers, progress))
+
+
+def order(
+    sources: Any,
+    attributes: str | Path,
+    where: str | Sequence[str],
+    out: str | Path,
+    *,
+    text: str | Mapping[str, str] | None = None,
+) -> Order[Filtered]:
+    """What `filter_documents` does, ready to be done."""
     conditions = [Condition.parse(one) for one in ([where] if isinstance(where, str) else where)]
     if not conditions:
         raise CuveeError("expected at least one condition: give --where.")
     opened = open_all(sources, text)
-    named = sources if isinstance(sources, Mapping) else {"text": sources}
-    check_apart(check_out(out, opened), named, file=True)
-    folders = {c: _folder(Path(attributes), c.column) for c in conditions}
-    kept, failed = [], dict.fromkeys(map(str, conditions), 0)
+    given = sources if isinstance(sources, Mapping) else {one.name: sources for one in opened}
+    file = check_out(out, opened)
+    check_apart(file, given, file=True)
+    known = Path(attributes)
+    folders = {c: _folder(known, c.column) for c in conditions}
+    return Order(
+        Outputs("filter", file), partial(_recipe, given, opened, known, folders),
+        partial(_filter, opened, known, folders),
+    )  # fmt: skip
+
+
+def _recipe(
+    given: Mapping[str, Any], opened: Sequence[Source], known: Path,
+    folders: Mapping[Condition, str],
+) -> Recipe:  # fmt: skip
+    settings = {"attributes": str(known), "where": list(map(str, folders))}
+    prints = {
+        f"attribute {name} of {source.name}": dict(files_of(known, name, source))
+        for name in dict.fromkeys(folders.values())
+        for source in opened
+    }
+    return recipe_of(given, opened, settings, prints)
+
+
+def _filter(
+    opened: Sequence[Source], known: Path, folders: Mapping[Condition, str], work: Work
+) -> Filtered:
+    """Look at what is known, and write what is left."""
+    kept, failed = [], dict.fromkeys(map(str, folders), 0)
     for source in opened:
-        counts, good = _good(Path(attributes), folders, source, failed)
+        counts, good = _good(known, folders, source, failed)
         kept.append(Kept(source, counts, np.flatnonzero(good), {}))
     if not any(len(one.rows) for one in kept):
         raise CuveeError(f"no document is left by {', '.join(failed)}: ask for less.")
-    asked = {
-        "what": "filter", "where": list(failed),
-        "sources": {one.source.name: dict(one.source.fingerprint()) for one in kept},
-        "rows": [hashlib.blake2b(one.rows.tobytes(), digest_size=16).hexdigest() for one in kept],
-    }  # fmt: skip
-    write_kept(kept, out, engines.load(engine, workers, progress), asked)
-    return Filtered(
+    found = Filtered(
         {one.source.name: sum(one.counts) for one in kept},
         {one.source.name: len(one.rows) for one in kept}, failed,
     )  # fmt: skip
+    write_kept(kept, work, lambda: work.settle(found.to_dict()))
+    return found
 
 
 def _good(

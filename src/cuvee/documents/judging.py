@@ -1,26 +1,27 @@
 """Every method of choice on the same pool: what does training on its choice give?"""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from cuvee import engine as engines
 from cuvee import proxies, report, select
-from cuvee.core import CuveeError, Estimate, Trial, stream
-from cuvee.core.data import Batch, Data, Engine, Piece, Source, batches
+from cuvee.core import CuveeError, Estimate
+from cuvee.core.data import Data, Engine, Source
 from cuvee.core.pool import Choice
-from cuvee.documents.choosing import Opened, Selection, open_selection, target_of
-from cuvee.documents.pooling import Columns
+from cuvee.documents.parting import Parted, parted
+from cuvee.documents.points import Columns
 from cuvee.documents.scanning import Scan
-from cuvee.engine import Progress, silent
+from cuvee.documents.selecting import Opened, Selection, open_selection
+from cuvee.documents.trying import loss_of
+from cuvee.engine import Kept, Progress, silent
+from cuvee.engine.local import Local
 from cuvee.question import units_of
 from cuvee.sources import open_source
-from cuvee.sources.memory import Memory
-from cuvee.sources.part import halves, hold_out, sample
 
 BASELINE = "random"
 LACKING = {
@@ -30,48 +31,6 @@ LACKING = {
 """What is said of a field that is not there."""
 SEEDS = 3
 LEVEL = 0.9
-BYTES = 300_000
-"""Of text that judges, about."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picked:
-    """The chosen documents of a pool, as one source.
-
-    Args:
-        opened: The pool.
-        rows: Numbers of the documents, rising.
-        name: As a source.
-    """
-
-    opened: Opened
-    rows: np.ndarray
-    name: str = "chosen"
-
-    def pieces(self) -> tuple[Piece, ...]:
-        """Numbers of the pool's pieces of which something was chosen."""
-        starts = self.opened.pool.starts
-        cuts = np.searchsorted(self.rows, starts)
-        return tuple(Piece("", i, i + 1) for i in range(len(starts) - 1) if cuts[i] < cuts[i + 1])
-
-    def read(self, piece: Piece) -> Iterator[Batch]:
-        """The chosen documents of it."""
-        pool = self.opened.pool
-        i, part = pool.jobs[piece.start]
-        a, b = pool.starts[piece.start], pool.starts[piece.stop]
-        here = self.rows[np.searchsorted(self.rows, a) : np.searchsorted(self.rows, b)] - a
-        first = 0
-        for batch in pool.sources[i].read(part):
-            stays = np.zeros(len(batch.text), bool)
-            stays[here[(here >= first) & (here < first + len(stays))] - first] = True
-            first += len(stays)
-            if stays.any():
-                yield Batch(batch.text.filter(pa.array(stays)))
-
-    def fingerprint(self) -> Mapping[str, str]:
-        """Hash of the chosen documents."""
-        keys = self.opened.pool.keys[self.rows]
-        return {"chosen": f"{np.bitwise_xor.reduce(keys):016x}-{len(keys)}"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,22 +148,22 @@ def judge(
     if seeds < 1:
         raise CuveeError(f"seeds must be at least 1, got {seeds}.")
     names = list(select.METHODS) if methods == "all" else _names(methods)
-    for name in names:
-        select.load(name)
+    needs = {need for name in names for need in select.load(name).needs}
     where = engines.load(engine, workers, progress)
-    asked, judging, what, apart = _parted(asked)
-    opened = open_selection(asked, where, apart)
+    _check_proxy(asked, proxy, where)
+    parts = parted(asked)
+    opened = open_selection(parts.asked, where, parts.apart, sorted(needs))
     if opened.k.rows == len(opened.pool):
         raise CuveeError("-k: all of the pool is no choice: choose fewer to compare methods.")
     notes, judged = [], []
-    common = _features(opened, names)
+    common = _feature_seconds(opened, where, needs, notes)
     for name in names:
         why = missing(opened, name)
         if why and methods == "all":
             notes.append(f"{name} was not run: {why}.")
             continue
         try:
-            one = _judged(opened, name, judging, proxy, seeds)
+            one = _judged(opened, name, parts, proxy, seeds, where)
             looks = "points" in select.load(name).needs
             judged.append(replace(one, seconds=one.seconds + common * looks))
         except CuveeError as error:  # what a method finds out only at work
@@ -213,21 +172,59 @@ def judge(
             notes.append(f"{name} was not run: {error}")
     if not judged:
         raise CuveeError("none of the methods can be run here: " + " ".join(notes))
+    notes += _notes(opened, judged)
+    judged.sort(key=lambda one: float(one.loss.mean))
+    return Board(tuple(judged), parts.what, proxy, tuple(notes))
+
+
+def _check_proxy(asked: Selection, proxy: str, engine: Engine) -> None:
+    """Refuse a proxy that cannot read the pool, before the pool is read."""
+    question = asked.question
+    sources = tuple(open_source(n, s, question.text_of(n)) for n, s in question.sources.items())
+    data = Data(sources, (), units_of(question, list(sources)), engine)
+    proxies.check_reads(proxies.load(proxy), data)
+
+
+def _feature_seconds(opened: Opened, where: Engine, needs: set[str], notes: list[str]) -> float:
+    """Seconds for the points that methods share; whoever looks at them is charged for them."""
+    if "points" not in needs or opened.pool.rows is not None:
+        return 0.0
+    if opened.selection.columns.embeddings is not None:
+        notes.append("what it took to make the embeddings is not in the time of choosing.")
+        return 0.0
+    _once(where, partial(_warm, opened), "computing features")
+    return opened.points().seconds
+
+
+def _warm(opened: Opened, item: int) -> int:
+    """The points, if they are not there already: of an earlier run the time is known as well."""
+    opened.pools(frozenset({"points"}))
+    return item
+
+
+def _once(where: Engine, job: Callable[[int], Any], label: str) -> Any:
+    """What a job gives; an engine that keeps results keeps this one as a whole.
+
+    It runs in one thread of this process, so that it can share the work below with others.
+    """
+    if not isinstance(where, Kept):
+        return job(0)
+    return next(replace(where, engine=Local(1, where.progress))(job, [0], label=label))
+
+
+def _notes(opened: Opened, judged: Sequence[Judged]) -> list[str]:
+    notes = []
     if opened.k.rows is not None:
         notes.append(
             "documents differ in length: choose a number of tokens to compare at equal cost."
         )
-    judged.sort(key=lambda one: float(one.loss.mean))
-    return Board(tuple(judged), what, proxy, tuple(notes))
-
-
-def _features(opened: Opened, names: Sequence[str]) -> float:
-    """Seconds for the points that methods share; whoever looks at them is charged for them."""
-    if not any("points" in select.load(name).needs for name in names):
-        return 0.0
-    begin = time.perf_counter()
-    opened.pools(frozenset({"points"}))
-    return time.perf_counter() - begin
+    weighed = [one.name for one in judged if one.choices[0].weight is not None]
+    if weighed:
+        notes.append(
+            f"{', '.join(weighed)}: trained on each document as often as its weight says, to a few "
+            "steps of it."
+        )
+    return notes
 
 
 def _names(methods: str | Sequence[str]) -> list[str]:
@@ -259,55 +256,29 @@ def _has_labels(one: Scan, columns: Columns) -> bool:
     return columns.labels in one.columns or (one.rows is not None and one.rows.y is not None)
 
 
-def _parted(asked: Selection) -> tuple[Selection, Source, str, Source]:
-    """A selection for one half of the target, the other half, and all of it, which must not be
-    chosen; or a part of the pool."""
-    question = asked.question
-    if question.target is not None:
-        whole = target_of(question)
-        chooses, judges = halves(sample(whole, 2 * BYTES, question.seed), question.seed)
-        return (
-            replace(asked, question=replace(question, target=chooses)),
-            judges,
-            "the other half of the target",
-            whole,
-        )
-    parts: list[str] = []
-    wholes: list[str] = []
-    for name, spec in question.sources.items():
-        source = open_source(name, spec, question.text_of(name))
-        part, whole = hold_out(source, BYTES // len(question.sources), seed=question.seed)
-        for texts, one in ((parts, part), (wholes, whole)):
-            texts += [text for batch in batches(one) for text in batch.text.to_pylist()]
-    apart = Memory("apart", tuple(wholes))
-    return asked, Memory("judge", tuple(parts)), "a held-out part of the pool", apart
-
-
-def _judged(opened: Opened, name: str, judging: Source, proxy: str, seeds: int) -> Judged:
-    losses, choices, seconds = [], [], []
+def _judged(
+    opened: Opened, name: str, parts: Parted, proxy: str, seeds: int, where: Engine
+) -> Judged:
+    found = []
     for seed in range(seeds):
-        begin = time.perf_counter()
-        choices.append(opened.choose(name, opened.selection.question.seed + seed))
-        seconds.append(time.perf_counter() - begin)
-        losses.append(loss_of(opened, choices[-1], judging, proxy))
+        job = partial(_try, opened, name, parts.judges, proxy)
+        found.append(_once(where, partial(job, seed), f"{name}, {seed + 1} of {seeds}"))
+    choices, losses, seconds = zip(*found)
     draws = np.concatenate([loss.draws[:, 0] for loss in losses])
-    spread = losses[0].spread
     center = np.array(np.mean([loss.mean[0] for loss in losses]))
-    found = Estimate(draws, losses[0].unit, spread, center)
+    loss = Estimate(draws, losses[0].unit, losses[0].spread, center)
     tokens = float(np.mean([opened.pool.sizes[c.rows].sum() for c in choices]))
-    return Judged(name, found, float(np.mean(seconds)), tokens, tuple(choices))
+    return Judged(name, loss, float(np.mean(seconds)), tokens, tuple(choices))
 
 
-def loss_of(opened: Opened, choice: Choice, judging: Source, proxy: str) -> Estimate:
-    """Loss of a proxy that is trained once on all that was chosen."""
-    question = opened.selection.question
-    picked = Picked(opened, np.sort(choice.rows))
-    data = Data((picked,), (judging,), units_of(question, list(opened.pool.sources)), opened.engine)
-    trainer, _ = proxies.load(proxy).prepare(data, rng=stream(question.seed, "proxy"))
-    tokens = float(trainer.available.sum())
-    if not tokens:
-        raise CuveeError("the chosen documents hold no text: nothing can be trained on them.")
-    return trainer.run(Trial(np.ones(1), tokens), rng=stream(question.seed, "trial")).losses
+def _try(
+    opened: Opened, name: str, judges: Sequence[Source], proxy: str, seed: int, item: int
+) -> tuple[Choice, Estimate, float]:
+    """One choice, the loss after training on it, and the seconds that choosing took."""
+    begin = time.perf_counter()
+    choice = opened.choose(name, opened.selection.question.seed + seed)
+    seconds = time.perf_counter() - begin
+    return choice, loss_of(opened, choice, judges, proxy), seconds
 
 
-__all__ = ["Board", "Judged", "Picked", "judge", "loss_of", "missing"]
+__all__ = ["Board", "Judged", "judge", "missing"]

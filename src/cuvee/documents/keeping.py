@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,20 +16,23 @@ import zstandard
 from jaxtyping import Int64
 
 from cuvee.core import CuveeError
-from cuvee.core.data import Engine, Piece, Source
-from cuvee.core.errors import Broken
-from cuvee.core.files import explained, whole_file
+from cuvee.core.data import Piece, Source
+from cuvee.core.files import explained, whole_file, write_whole
 from cuvee.core.recipe import to_json
+from cuvee.documents.outputs import Work
+from cuvee.documents.places import PARTS, beside, record_of
+from cuvee.sources.jsonl import Jsonl
+from cuvee.sources.memory import Memory
 from cuvee.sources.records import column, records
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.zst")
 ASKED = "asked.json"
-PARTS, WORK = "parts", "work"
-"""Folders beside a file that is being made: what of it is written, and what of it is worked out."""
 ROWS = 10_000
 """Of a row group."""
 GROUP = 64 << 20
 """Bytes of a row group, about."""
+LOOSE = b"loose"
+"""Said of a table whose records may lack fields."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,19 +76,19 @@ def check_out(out: str | Path, given: Sequence[Source] = ()) -> Path:
     """Where chosen documents are written.
 
     Args:
-        out: A file that does not exist yet.
+        out: A file that does not exist yet, or that was made by the same recipe.
         given: Sources that are read meanwhile.
 
     Raises:
-        CuveeError: The suffix is none that can be written, or something lies there that was not
-            left by a run that was stopped in its last moment.
+        CuveeError: The suffix is none that can be written, or something lies there that cuvee did
+            not write.
     """
     if "://" in str(out):
         raise CuveeError(f"--out {out}: chosen documents are written to this machine: give a path.")
     path = Path(out)
     if not path.name.endswith(SUFFIXES):
         raise CuveeError(f"--out {out}: expected a file that ends with {', '.join(SUFFIXES)}.")
-    if path.exists() and not (beside(path, PARTS) / ASKED).exists():
+    if path.exists() and not (record_of(path).exists() or beside(path).exists()):
         raise CuveeError(f"--out {out} exists: choose another name, or remove it.")
     for source in given:
         if str(path) in getattr(source, "paths", ()):
@@ -93,25 +96,18 @@ def check_out(out: str | Path, given: Sequence[Source] = ()) -> Path:
     return path
 
 
-def beside(out: Path, what: str) -> Path:
-    """Folder beside a file in which the work on it is kept until it is done."""
-    return out.with_name(f".{out.name}.{what}")
-
-
-def write_kept(
-    kept: Sequence[Kept], out: str | Path, engine: Engine, asked: Mapping[str, Any]
-) -> int:
+def write_kept(kept: Sequence[Kept], work: Work, settle: Callable[[], object]) -> int:
     """Write documents with all of their columns, in the order of the sources.
 
-    Each piece's part is written beside `out` first, and stays there until all is done: whoever is
-    stopped and asks for the same again goes on there. Columns that hold several kinds of values
-    are written as JSON text; of several sources the name is added as a column `source`.
+    Each piece's part is written beside the file first, and stays there until all is done: whoever
+    is stopped and asks for the same again goes on there. Columns that hold several kinds of values
+    are written as JSON text; of several sources the name is added as a column `source`. In JSON
+    Lines, a field that a record of JSON does not have, or that is null, is left out.
 
     Args:
         kept: Of each source.
-        out: File, `.parquet`, `.jsonl` or `.jsonl.zst`.
-        engine: Where the work runs.
-        asked: All that decides what is written: parts of something else are not used.
+        work: Of which the file is one output.
+        settle: Writes what else there is. The file comes last: where it is, all is there.
 
     Returns:
         Documents written.
@@ -119,27 +115,22 @@ def write_kept(
     Raises:
         CuveeError: It cannot be written, or a column of the sources has the name of an added one.
     """
-    out = check_out(out, [one.source for one in kept])
-    folder = beside(out, PARTS)
+    count, out = sum(len(one.rows) for one in kept), work.outputs.file
+    if out is None or work.folder is None or out in work.done:
+        work.check()
+        settle()
+        return count
+    folder = work.folder / PARTS
+    _begin(folder, to_json([one.mark() for one in kept]))
+    job = partial(_part, folder, len(kept) > 1)
     jobs = [(one.source, *part) for one in kept for part in one.parts()]
-    names = len(kept) > 1
-    wanted = to_json({**asked, "kept": [one.mark() for one in kept]})
-    if out.exists() and (folder / ASKED).read_bytes() != wanted:
-        raise CuveeError(f"--out {out} exists: choose another name, or remove it.")
-    _begin(folder, wanted)
-    job = partial(_part, folder, names)
-    numbered = list(enumerate(jobs))
-    try:
-        files = list(engine(job, numbered, label="copying documents", holds=64 << 20))
-        schema = _common([schema for _, schemas in files for schema in schemas])
-    except CuveeError as error:
-        if not isinstance(error, Broken):  # of a full disk or a lost machine the parts stay
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    named = work.plain(job, list(enumerate(jobs)), label="copying documents", holds=64 << 20)
+    files = [folder / name for name in named]
+    schema = common(files)
+    work.check()
+    settle()
     with whole_file(out) as temporary:
-        count = _joined([folder / name for name, _ in files], schema, temporary, out.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    return count
+        return _joined(files, schema, temporary, out.name)
 
 
 def _begin(folder: Path, asked: bytes) -> None:
@@ -149,26 +140,27 @@ def _begin(folder: Path, asked: bytes) -> None:
         if folder.exists() and (not mark.exists() or mark.read_bytes() != asked):
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if not mark.exists():
-            mark.write_bytes(asked)
+    if not mark.exists():
+        write_whole(mark, lambda path: path.write_bytes(asked))
 
 
 def _part(
     folder: Path, names: bool, job: tuple[int, tuple[Source, Piece, np.ndarray, dict]]
-) -> tuple[str, list[pa.Schema]]:
-    """Write the kept records of a piece; its file, and the schemas in it."""
+) -> str:
+    """Write the kept records of a piece; the name of its file."""
     number, (source, piece, rows, extra) = job
     path = folder / f"{number:06d}"
     if not path.exists():
         with whole_file(path) as temporary:
             _write_tables(temporary, _tables(source, piece, rows, extra, names))
-    return path.name, [table.schema for table in _read_tables(path)]
+    return path.name
 
 
 def _tables(
     source: Source, piece: Piece, rows: np.ndarray, extra: dict[str, np.ndarray], names: bool
 ) -> Iterator[pa.Table]:
     first = done = 0
+    loose = {b"cuvee": LOOSE} if _is_loose(source) else None
     for table in records(source, piece):
         stop = int(np.searchsorted(rows, first + len(table)))
         if stop > done:
@@ -184,7 +176,7 @@ def _tables(
                     )
                 if name not in some.column_names:
                     some = some.append_column(name, values)
-            yield some.combine_chunks()
+            yield some.combine_chunks().replace_schema_metadata(loose)
         first += len(table)
         done = stop
     if done < len(rows):
@@ -209,39 +201,63 @@ def _read_tables(path: Path) -> Iterator[pa.Table]:
                 yield stream.read_all()
 
 
-def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """One schema for all; a field whose kinds do not go together is text, as JSON."""
+def _is_loose(source: Any) -> bool:
+    """Whether a record may lack a field that others have."""
+    while source is not None:
+        if isinstance(source, Jsonl | Memory):
+            return True
+        source = getattr(source, "source", None)
+    return False
+
+
+def common(files: Sequence[Path]) -> pa.Schema:
+    """One schema for all tables; a field whose kinds do not go together is text, as JSON.
+
+    Kinds go together if no value changes: whole numbers and fractions are fractions, unless one of
+    the whole numbers is too large to be one.
+    """
     kinds: dict[str, list[pa.DataType]] = {}
-    for schema in dict.fromkeys(schemas):
-        for field in schema:
-            known = kinds.setdefault(field.name, [])
-            if field.type not in known:
-                known.append(field.type)
-    return pa.schema([(name, _kind(name, types)) for name, types in kinds.items()])
+    for file in files:
+        for table in _read_tables(file):
+            for field in table.schema:
+                known = kinds.setdefault(field.name, [])
+                if field.type not in known:
+                    known.append(field.type)
+    return pa.schema([(name, _kind(name, types, files)) for name, types in kinds.items()])
 
 
-def _kind(name: str, types: Sequence[pa.DataType]) -> pa.DataType:
+def _kind(name: str, types: Sequence[pa.DataType], files: Sequence[Path]) -> pa.DataType:
     if len(types) == 1:
         return pa.string() if types[0] == pa.null() else types[0]
     try:
         schemas = [pa.schema([(name, kind)]) for kind in types]
-        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        kind = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        for table in (table for file in files for table in _read_tables(file)):
+            if name in table.column_names and table.schema.field(name).type != kind:
+                table.column(name).cast(kind)  # refuses what would not stay the same
     except pa.ArrowException:
         return pa.string()
+    return kind
 
 
 def _joined(files: Sequence[Path], schema: pa.Schema, path: Path, name: str) -> int:
     """All parts in one file; how many documents there are."""
-    count, write = 0, _write_parquet if name.endswith(".parquet") else _write_lines
+    count, lines = 0, not name.endswith(".parquet")
 
     def tables() -> Iterator[pa.Table]:
         nonlocal count
         for file in files:
             for table in _read_tables(file):
                 count += len(table)
-                yield _cast(table, schema)
+                # In JSON Lines a record has the fields of its source, and no others.
+                own = pa.schema([f for f in schema if f.name in table.column_names])
+                found = _cast(table, own if lines else schema)
+                yield found.replace_schema_metadata(table.schema.metadata) if lines else found
 
-    write(path, schema, _grouped(tables()), name)
+    if lines:
+        _write_lines(path, tables(), name)
+    else:
+        _write_parquet(path, schema, _grouped(tables()))
     return count
 
 
@@ -277,13 +293,13 @@ def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _write_parquet(path: Path, schema: pa.Schema, tables: Iterator[pa.Table], name: str) -> None:
+def _write_parquet(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
     with pq.ParquetWriter(path, schema, compression="zstd") as out:
         for table in tables:
             out.write_table(table, row_group_size=2 * ROWS)
 
 
-def _write_lines(path: Path, schema: pa.Schema, tables: Iterator[pa.Table], name: str) -> None:
+def _write_lines(path: Path, tables: Iterator[pa.Table], name: str) -> None:
     with path.open("wb") as raw:
         if name.endswith(".zst"):
             with zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False) as file:
@@ -294,7 +310,16 @@ def _write_lines(path: Path, schema: pa.Schema, tables: Iterator[pa.Table], name
 
 def _lines(file: Any, tables: Iterator[pa.Table]) -> None:
     for table in tables:
+        loose = (table.schema.metadata or {}).get(b"cuvee") == LOOSE
         for batch in table.to_batches(max_chunksize=1000):
-            file.write(
-                b"".join(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())
-            )
+            rows = batch.to_pylist()
+            if loose:
+                rows = map(_filled, rows)
+            file.write(b"".join(orjson.dumps(row, default=str) + b"\n" for row in rows))
+
+
+def _filled(value: Any) -> Any:
+    """Without the fields that are null; in a list a null is a value."""
+    if isinstance(value, dict):
+        return {name: _filled(one) for name, one in value.items() if one is not None}
+    return [_filled(one) for one in value] if isinstance(value, list) else value

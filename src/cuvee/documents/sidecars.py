@@ -19,11 +19,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cuvee.attributes.spans import document_hashes
 from cuvee.core import CuveeError
+from cuvee.core.contents import document_hashes
 from cuvee.core.data import Piece, Source
 from cuvee.core.files import explained, whole_file
 from cuvee.core.recipe import versions
+from cuvee.sources.files import fingerprint
 
 PLACE = ("path", "row", "key")
 """Columns that say which document a row is about."""
@@ -155,10 +156,16 @@ def read_pieces(folder: str | Path, attribute: str, source: Source) -> Iterator[
         column = made.get("made_by", {}).get("text") == text_of(source)
         if not column or any(made.get(p) != now[p] for p in ("content", "start", "stop")):
             raise CuveeError(
-                f"{path}: {source.name} has changed since its attributes were written: run "
-                "`cuvee attributes` again."
+                f"{path}: {source.name} has changed since its attributes were written, or another "
+                "column is read: run `cuvee attributes` again."
             )
         yield table.replace_schema_metadata(None)
+
+
+def files_of(folder: str | Path, attribute: str, source: Source) -> Mapping[str, str]:
+    """Hashes of all files that say of a source what an attribute is."""
+    place = Path(folder) / attribute / _folder_name(source.name)
+    return fingerprint(map(str, sorted(place.glob("*.parquet"))))
 
 
 def text_of(source: Source) -> str | None:
@@ -178,4 +185,4 @@ def _folder_name(source: str) -> str:
     return source
 
 
-__all__ = ["PLACE", "Sidecar", "key_column", "read_pieces", "read_sidecar"]
+__all__ = ["PLACE", "Sidecar", "files_of", "key_column", "read_pieces", "read_sidecar"]

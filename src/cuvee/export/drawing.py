@@ -4,14 +4,15 @@ Whoever writes shards and whoever streams from an index both go through these fu
 same documents come out in the same order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt
 
-from cuvee.core.data import Batch, Data, Piece, checked
+from cuvee.core.data import Batch, Data, Source, checked
 from cuvee.export.folder import Changed
+from cuvee.export.job import Stretch
 from cuvee.export.plan import Draw
 
 DRAWN = pa.schema(
@@ -32,44 +33,83 @@ DOCUMENT = pa.schema(
     }
 )
 """A document of the mixed dataset."""
+_Numbered = tuple[Int[np.ndarray, "documents"], pa.LargeStringArray]
+_Pick = Callable[..., Iterator[tuple[int, Batch]]]
 
 
 def drawn(
-    data: Data, i: int, piece: Piece, first: int, count: int, draw: Draw, *, whole: bool = False
+    data: Data, piece: Stretch, draw: Draw, *, whole: bool = False
 ) -> Iterator[pa.RecordBatch]:
     """The documents drawn from one piece, in its order.
 
     Args:
         data: Sources and units.
-        i: Which source.
-        piece: Of it.
-        first: Number of the piece's first document, counted over the source.
-        count: Documents that the piece had when it was surveyed.
-        draw: What is taken of this piece.
+        piece: As it was surveyed.
+        draw: What is taken of it.
         whole: Read on after the last document taken, to see that there are still so many.
 
     Raises:
-        Changed: The piece has another number of documents now.
+        Changed: The piece has other documents now.
     """
-    source, seen = data.sources[i], first
-    for batch in checked(source.read(piece), data.strict):
-        stop = min(seen + len(batch.text), first + count)
-        lo, hi = np.searchsorted(draw.row, [seen, stop])
-        if hi > lo:
-            yield _taken(data, source.name, batch, draw.part(slice(lo, hi)), seen)
-        seen += len(batch.text)
-        if not whole and (not len(draw.row) or seen > draw.row[-1]):
+    source, done = data.sources[piece.source], 0
+    rows = draw.row.astype(np.int64) - piece.first
+    for numbers, text in _documents(source, piece, rows, data.strict):
+        if len(numbers):
+            lo, done = np.searchsorted(rows, [numbers[0], numbers[-1] + 1])
+            if done > lo:
+                at = pa.array(np.searchsorted(numbers, rows[lo:done]))
+                yield _taken(data, source.name, text.take(at), draw.part(slice(lo, done)))
+        if not whole and done == len(rows):
             return
-    if seen != first + count:
-        raise Changed(
-            f"source {source.name!r} changed while cuvee was at work: {piece.path or 'a piece'} "
-            f"had {count} documents, now {seen - first}. Start again."
-        )
 
 
-def _taken(data: Data, name: str, batch: Batch, draw: Draw, first: int) -> pa.RecordBatch:
-    """The drawn documents of a batch."""
-    text = batch.text.take(pa.array(draw.row - first))
+def _documents(
+    source: Source, piece: Stretch, wanted: Int[np.ndarray, "taken"], strict: bool
+) -> Iterator[_Numbered]:
+    """Documents of a piece, those that are wanted at least, and their numbers in it."""
+    pick: _Pick | None = getattr(source, "pick", None)
+    if pick is not None and piece.gaps is not None:
+        yield from _picked(source.name, pick, piece, piece.gaps, np.unique(wanted))
+        return
+    seen = 0
+    for batch in checked(source.read(piece.at), strict):
+        yield np.arange(seen, seen + len(batch.text)), batch.text
+        seen += len(batch.text)
+    if seen != piece.count:
+        raise _changed(source.name, piece, str(seen))
+
+
+def _picked(
+    name: str,
+    pick: _Pick,
+    piece: Stretch,
+    gaps: UInt[np.ndarray, "gaps"],
+    wanted: Int[np.ndarray, "wanted"],
+) -> Iterator[_Numbered]:
+    """The wanted documents only: most are not drawn, and those need not be parsed."""
+    # The record of a document: its number, and the gaps before it. Gap g follows `gaps[g] - g`.
+    before = gaps.astype(np.int64) - np.arange(len(gaps))
+    records = wanted + np.searchsorted(before, wanted, side="right")
+    seen = 0
+    for many, batch in pick(piece.at, records):
+        lo, hi = np.searchsorted(records, [seen, seen + many])
+        if len(batch.text) != hi - lo:
+            raise _changed(name, piece, "others")
+        yield wanted[lo:hi], batch.text
+        seen += many
+    if seen != piece.count + len(gaps):
+        raise _changed(name, piece, str(seen - len(gaps)))
+
+
+def _changed(name: str, piece: Stretch, now: str) -> Changed:
+    return Changed(
+        f"source {name!r} changed while cuvee was at work: {piece.at.path or 'a piece'} "
+        f"had {piece.count} documents, now {now}. Start again."
+    )
+
+
+def _taken(data: Data, name: str, text: pa.LargeStringArray, draw: Draw) -> pa.RecordBatch:
+    """Drawn documents under their names, the last one of a source cut."""
     tokens = draw.take.astype(np.uint32)
     cut = np.flatnonzero(draw.cut)
     if len(cut):

@@ -113,7 +113,7 @@ def _tokens_of(job: Job, pieces: Sequence[Stretch], one: Draw) -> int:
     """Tokens that a document really has once it is cut."""
     row = int(one.row[0])
     piece = next(p for p in pieces if p.first <= row < p.first + p.count)
-    found = drawn(job.data, piece.source, piece.at, piece.first, piece.count, one)
+    found = drawn(job.data, piece, one)
     return int(next(found)["tokens"][0].as_py())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt
 
 from cuvee.contracts import Format
 from cuvee.core.data import Data, Piece, Survey
@@ -44,7 +45,7 @@ class Job:
         return f"data/part-{shard:05d}{self.format.suffix}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
     """A piece among the others.
 
@@ -54,6 +55,7 @@ class Stretch:
         at: Where it lies.
         first: Number of its first document, counted over the source.
         count: Documents that it holds.
+        gaps: Numbers of its records that are none, or were set apart; None: that is not known.
     """
 
     source: int
@@ -61,6 +63,7 @@ class Stretch:
     at: Piece
     first: int
     count: int
+    gaps: UInt[np.ndarray, "gaps"] | None = None
 
 
 def planned(
@@ -90,10 +93,11 @@ def planned(
 def stretches(job: Job) -> list[Stretch]:
     """Every piece of every source."""
     found = []
-    for i, (source, lengths) in enumerate(zip(job.data.sources, job.survey.lengths)):
+    surveyed = zip(job.data.sources, job.survey.lengths, job.survey.gaps)
+    for i, (source, lengths, others) in enumerate(surveyed):
         first = 0
-        for j, (piece, sizes) in enumerate(zip(source.pieces(), lengths)):
-            found.append(Stretch(i, j, piece, first, len(sizes)))
+        for j, (piece, sizes, gaps) in enumerate(zip(source.pieces(), lengths, others)):
+            found.append(Stretch(i, j, piece, first, len(sizes), gaps))
             first += len(sizes)
     return found
 

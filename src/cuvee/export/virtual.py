@@ -131,7 +131,7 @@ class Virtual:
         one = piece.stretch
         pile, draw = _Pile(at, kept, self.bound), self._draw(piece, at, kept)
         if len(draw.row):
-            for part in drawn(self.data, one.source, one.at, one.first, one.count, draw):
+            for part in drawn(self.data, one, draw):
                 pile.add(one.source, part)
         return pile.kept, pile.together()
 
@@ -184,11 +184,14 @@ def open_index(out: Path, data: Data, manifest: Mapping[str, Any], memory: int) 
             )
         firsts = np.cumsum([0, *(row["documents"] for row in mine)]).tolist()
         groups = np.cumsum([0, *(-(-row["drawn"] // GROUP) for row in mine)]).tolist()
+        counts = manifest["sources"][source.name]
+        whole = not counts["quarantined"] and not counts["left_out_as_target"]
+        gaps = np.zeros(0, np.uint32) if whole else None
         for j, (piece, (first, stop), some) in enumerate(
             zip(known, pairwise(firsts), pairwise(groups))
         ):
             if some[0] < some[1]:
-                found.append(Indexed(Stretch(i, j, piece, first, stop - first), some))
+                found.append(Indexed(Stretch(i, j, piece, first, stop - first, gaps), some))
     windows = manifest["windows"]
     text = int(manifest["text_bytes"]) + BESIDE * sum(w["documents"] for w in windows)
     return Virtual(out, data, tuple(found), tuple(footers), len(windows), text, memory)

@@ -25,6 +25,9 @@ from cuvee.export.job import Job, Stretch, manifest, planned, stretches
 
 SPILL_BYTES = 32 * 2**20
 """Text that one job holds before it writes a spill file."""
+LAST = ".last.arrow"
+"""How the last spill file of a piece ends: its name says that all are there. A file of its own that
+says so would have to be forced to disk as well, for each piece."""
 SHARD_BYTES = 64 * 2**20
 """About how much text a shard holds, unless something else is asked for."""
 
@@ -83,32 +86,34 @@ def _spill_all(job: Job) -> Iterator[list[tuple[int, str]]]:
 
 def _spill(job: Job, piece: Stretch) -> list[tuple[int, str]]:
     """Draw the documents of one piece; returns (source, spill file) pairs."""
-    i, j, last = piece.source, piece.piece, piece.first + piece.count
-    draw = job.draws[i].between(piece.first, last)
+    i = piece.source
+    draw = job.draws[i].between(piece.first, piece.first + piece.count)
     if not len(draw.row):
         return []
-    marker = job.spill / f"{i}-{j}.json"
-    if marker.exists():
-        return [(i, name) for name in orjson.loads(marker.read_bytes())]
-    names: list[str] = []
+    start, names = f"{piece.source}-{piece.piece}", []
+    if there := _spilled(job, start):
+        return [(i, name) for name in there]
     rows: list[pa.RecordBatch] = []
     held = 0
-
-    def flush() -> None:
-        names.append(f"{i}-{j}-{len(names)}.arrow")
-        _write_spill(job, job.spill / names[-1], rows)
-        rows.clear()
-
-    for part in drawn(job.data, i, piece.at, piece.first, piece.count, draw, whole=True):
+    for part in drawn(job.data, piece, draw, whole=True):
+        if held > SPILL_BYTES:
+            names.append(f"{start}-{len(names)}.arrow")
+            _write_spill(job, job.spill / names[-1], rows)
+            rows, held = [], 0
         rows.append(part)
         held += part.nbytes
-        if held > SPILL_BYTES:
-            flush()
-            held = 0
-    if rows:
-        flush()
-    write_whole(marker, lambda path: path.write_bytes(orjson.dumps(names)))
+    names.append(f"{start}-{len(names)}{LAST}")
+    _write_spill(job, job.spill / names[-1], rows)
     return [(i, name) for name in names]
+
+
+def _spilled(job: Job, start: str) -> list[str]:
+    """The spill files of a piece, if all are there: the name of the last one says so."""
+    names: list[str] = []
+    while (job.spill / (name := f"{start}-{len(names)}.arrow")).exists():
+        names.append(name)
+    last = f"{start}-{len(names)}{LAST}"
+    return [*names, last] if (job.spill / last).exists() else []
 
 
 def _write_spill(job: Job, path: Path, rows: Sequence[pa.RecordBatch]) -> None:

@@ -50,10 +50,12 @@ def print_choice(choice: Mapping[str, Any], console: "Console | None" = None) ->
     groups = choice["groups"]
     if groups:
         largest = groups["largest"][:8]
-        shown = ", ".join(f"{g['number']}: {g['chosen']:,}" for g in largest)
+        shown = ", ".join(f"{g['name'] or g['number']}: {g['chosen']:,}" for g in largest)
         more = ", ..." if groups["kinds"] > len(largest) else ""
+        noun, _, legend = groups["of"].removesuffix(")").partition(" (")
+        many = say.amount(groups["kinds"], noun).replace("stratums", "strata")
         console.print()
-        line(console, f"Taken for {say.amount(groups['kinds'], groups['of'])} ({shown}{more}).")
+        line(console, f"Taken for {many} ({shown}{more}{'; ' * bool(legend)}{legend}).")
     for note in choice["notes"]:
         line(console, "Note: " + note, "yellow")
 

@@ -13,6 +13,7 @@ from cuvee.core import CuveeError, stream
 from cuvee.core.methods import make
 from cuvee.core.order import mixed
 from cuvee.core.pool import TARGET_ROW, Choice, Pool, Quota
+from cuvee.select.memory import check_room
 
 METHODS = {
     "random": "cuvee.select.random:Random",
@@ -78,6 +79,12 @@ def choose(
     check(pool, k, target, getattr(method, "targeted", False))
     order = np.argsort(apart(pool.keys), kind="stable")
     order = order[pool.sizes[order] > 0]  # what holds nothing costs nothing, and is worth nothing
+    if pool.points is not None:
+        shape = " x ".join(f"{n:,}" for n in pool.points.shape)
+        check_room(
+            f"a copy of the points, {shape},", float(pool.points.nbytes),
+            "choose from fewer rows or with fewer features, or by dsir, which needs no points",
+        )  # fmt: skip
     inner = pool.take(order)
     at = np.zeros(0, np.int64)
     if target is not None:

@@ -14,6 +14,14 @@ from cuvee.select.difficulty import Classifier, learn
 BY = ("least_confident", "margin", "entropy", "badge")
 
 
+class Looks:
+    """What a method reads, by its setting `rounds`: works on the class and on its instances."""
+
+    def __get__(self, method: object, kind: type) -> tuple[str, ...]:
+        once = getattr(method, "rounds", 0) == 1
+        return ("points",) if once else ("points", "labels")
+
+
 @dataclass(frozen=True, slots=True)
 class Active:
     """Active learning: rows of which a model that was trained on few labels is unsure.
@@ -45,7 +53,7 @@ class Active:
     epochs: int = 20
     hidden: int = 0
 
-    needs: ClassVar[tuple[str, ...]] = ("points", "labels")
+    needs = Looks()
     targeted: ClassVar[bool] = True
     seeks: ClassVar[str] = "learning"
 

@@ -11,10 +11,12 @@ from cuvee.core.errors import CuveeError, unknown
 from cuvee.core.pool import Choice, Pool, Quota
 from cuvee.select.greedy import Purse
 from cuvee.select.kernels import scaled, unit
+from cuvee.select.memory import check_room
 
 KERNELS = ("cosine", "linear", "rbf")
 ZERO = 1e-9
 """Eigenvalues below this part of the largest are 0."""
+INSTEAD = "choose from fewer rows, or with fewer features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,10 @@ class Dpp:
     """Draws k rows with a chance in proportion to the determinant of their similarities.
 
     Exact, by the kernel of features by features: n rows of d features cost n d^2 once and n d k for
-    the draw. No more rows than features can keep apart: beyond, draws are repeated among the rows
-    that are left. `weight` is one over the chance of each row in its draw: weighted sums over the
-    choice are unbiased for sums over the pool (of one draw; nearly so of several).
+    the draw; memory is 16 n (d + min(k, d)) bytes beside the points. No more rows than features can
+    keep apart: beyond, draws are repeated among the rows that are left. `weight` is one over the
+    chance of each row in its draw: weighted sums over the choice are unbiased for sums over the
+    pool (of one draw; nearly so of several).
 
     Args:
         kernel: "cosine", "linear" (the points as they are, whose length says how wanted a row is)
@@ -57,7 +60,7 @@ class Dpp:
 
     def choose(self, pool: Pool, k: Quota, *, target: Pool | None = None, rng: Generator) -> Choice:
         """Rows in the order of the draws; the score is the chance of each in its draw."""
-        features = self._features(pool.need("points"), rng)
+        features = self._features(pool, k, rng)
         purse, open_ = Purse(k, pool.sizes), np.ones(len(pool), bool)
         draws = 0
         while not purse.full:
@@ -65,7 +68,8 @@ class Dpp:
             rest = np.flatnonzero(open_)
             if not len(rest):
                 break
-            drawn, chances = k_dpp(features[rest], _wanted(purse, rest), rng)
+            some = features if len(rest) == len(features) else features[rest]
+            drawn, chances = k_dpp(some, _wanted(purse, rest), rng)
             if not len(drawn):
                 drawn = rng.permutation(len(rest))  # all that is left is zeros
                 chances = np.ones(len(rest))
@@ -81,7 +85,13 @@ class Dpp:
             rows, chances, "chance of being drawn", weight=weight / weight.mean(), notes=notes
         )
 
-    def _features(self, points: np.ndarray, rng: Generator) -> Float64[np.ndarray, "rows features"]:
+    def _features(
+        self, pool: Pool, k: Quota, rng: Generator
+    ) -> Float64[np.ndarray, "rows features"]:
+        points = pool.need("points")
+        size = min(self.landmarks, len(pool)) if self.kernel == "rbf" else points.shape[1]
+        least = 16 * len(pool) * (size + min(size, k.about(pool.sizes)))
+        check_room(f"dpp on {len(pool):,} rows of {size} features", least, INSTEAD)
         if self.kernel == "rbf":
             return nystrom(points.astype(np.float64), self.width, self.landmarks, rng)
         return (unit(points) if self.kernel == "cosine" else scaled(points)[0]).astype(np.float64)

@@ -8,6 +8,7 @@ from jaxtyping import Float32, Float64, Int, Int64
 from numpy.random import Generator
 from scipy.sparse import csr_array
 
+from cuvee.core.clusters import unit
 from cuvee.core.errors import CuveeError
 from cuvee.core.threads import keep_memory
 
@@ -148,14 +149,6 @@ def parts(block: np.ndarray) -> Iterator[slice]:
     step = max(1, CACHE // max(block.shape[1], 1))
     for start in range(0, len(block), step):
         yield slice(start, start + step)
-
-
-def unit(points: np.ndarray) -> Float32[np.ndarray, "rows features"]:
-    """Points of length 1; zeros stay zeros."""
-    largest = np.abs(points).max(axis=1, keepdims=True, initial=0)
-    found = points / np.where(largest > 0, largest, 1)  # or squares may not fit into float32
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    return (found / np.where(length > 0, length, 1)).astype(np.float32)
 
 
 def scaled(points: np.ndarray) -> tuple[Float32[np.ndarray, "rows features"], float]:

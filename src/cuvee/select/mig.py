@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float64, Int
 from numpy.random import Generator
 
+from cuvee.core.clusters import BLOCK, kmeans
 from cuvee.core.errors import CuveeError, unknown
 from cuvee.core.pool import Choice, Pool, Quota
 from cuvee.select.greedy import greedy
 from cuvee.select.kernels import unit
-from cuvee.select.prototypes import BLOCK, kmeans, usual
+from cuvee.select.prototypes import FIT, usual
 
 LABELS = ("clusters", "given")
 
@@ -75,7 +76,7 @@ class Mig:
             centers = np.stack([points[tags == i].mean(axis=0) for i in range(len(classes))])
             tags = tags[:, None]
         else:
-            centers, _ = kmeans(points, self.clusters or usual(len(points)), rng)
+            centers, _ = kmeans(points, self.clusters or usual(len(points)), rng, most=FIT)
             tags = _nearest(points, centers, min(self.tags, len(centers)))
         state = Information(tags, quality, self._passing(centers), self.power)
         rows, gains = greedy(state, pool.sizes, k)

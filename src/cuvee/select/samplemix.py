@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.random import Generator
-from scipy.sparse import csr_array
 
+from cuvee.core.clusters import kmeans, unit
 from cuvee.core.errors import CuveeError
 from cuvee.core.pool import Choice, Pool, Quota
 from cuvee.select.difficulty import drawn, inclusion
@@ -70,7 +70,9 @@ class SampleMix:
         """Each row's expected number, rounded at random."""
         points, quality = pool.need("points"), pool.need("quality")
         count = self.clusters or round(np.sqrt(len(pool)))
-        centers, cluster = spherical_kmeans(points, min(count, len(pool)), self.rounds, rng)
+        centers, cluster = kmeans(
+            points, count, rng, rounds=self.rounds, most=A_CLUSTER * count, sphere=True
+        )
         spread = diversity(points, centers, cluster)
         score = self.alpha * scaled(spread)[cluster] + (1 - self.alpha) * scaled(quality)
         weights = np.exp((score - score.max()) / self.temperature)
@@ -100,48 +102,6 @@ def diversity(
     return compactness * apart / max(len(centers) - 1, 1)
 
 
-def spherical_kmeans(
-    points: Float[np.ndarray, "rows features"], count: int, rounds: int, rng: Generator
-) -> tuple[Float[np.ndarray, "clusters features"], Int[np.ndarray, "rows"]]:
-    """Centers of length 1 and the cluster of each row; empty clusters are left out.
-
-    The centers are found on at most `A_CLUSTER` rows for each, starting far apart (k-means++);
-    memory is that of these rows and of a block of distances.
-    """
-    some = rng.permutation(len(points))[: A_CLUSTER * count]
-    sample = unit(points[np.sort(some)])
-    centers = _far_apart(sample, count, rng)
-    label = nearest(sample, centers)
-    for _ in range(rounds):
-        shape = (len(centers), len(label))
-        member = csr_array((np.ones(len(label)), (label, np.arange(len(label)))), shape=shape)
-        alive = np.bincount(label, minlength=len(centers)) > 0
-        centers = np.where(alive[:, None], unit(member @ sample), centers)
-        moved = nearest(sample, centers)
-        if np.array_equal(moved, label):
-            break
-        label = moved
-    cluster = nearest(points, centers)
-    kept, cluster = np.unique(cluster, return_inverse=True)
-    return centers[kept], cluster
-
-
-def nearest(
-    points: Float[np.ndarray, "rows features"], centers: Float[np.ndarray, "clusters features"]
-) -> Int[np.ndarray, "rows"]:
-    """Number of the center with the smallest angle to each row; of equals the first."""
-    parts = [
-        np.argmax(points[i : i + BLOCK] @ centers.T, axis=1) for i in range(0, len(points), BLOCK)
-    ]
-    return np.concatenate(parts)
-
-
-def unit(points: Float[np.ndarray, "rows features"]) -> Float[np.ndarray, "rows features"]:
-    """Scaled to length 1; zeros stay zeros."""
-    found = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-    return found.astype(np.float32)
-
-
 def scaled(values: Float[np.ndarray, "rows"]) -> Float[np.ndarray, "rows"]:
     """To 0..1; zeros if all are the same."""
     low, high = float(values.min()), float(values.max())
@@ -156,18 +116,3 @@ def shares(pool: Pool, rows: Int[np.ndarray, "chosen"]) -> tuple[str, ...]:
     part = tokens / max(tokens.sum(), 1)
     told = [f"{pool.names[i]} {part[i]:.1%}" for i in np.argsort(-part, kind="stable")[:SHOWN]]
     return ("shares of the chosen tokens: " + ", ".join(told),)
-
-
-def _far_apart(points: np.ndarray, count: int, rng: Generator) -> np.ndarray:
-    """Each next start is drawn by the squared distance from those before."""
-    chosen = [int(rng.integers(len(points)))]
-    long = np.square(points).sum(axis=1)
-    away = np.full(len(points), np.inf)
-    while len(chosen) < count:
-        last = chosen[-1]
-        away = np.minimum(away, np.maximum(long + long[last] - 2 * (points @ points[last]), 0))
-        sums = np.cumsum(away, dtype=np.float64)
-        if sums[-1] < 1e-5 * len(points):  # rounding is all that is left
-            break
-        chosen.append(int(np.searchsorted(sums, rng.random() * sums[-1], side="right")))
-    return points[chosen]

@@ -8,7 +8,8 @@ from jaxtyping import Float64, Int64
 from numpy.random import Generator
 
 from cuvee.core.pool import Choice, Pool, Quota
-from cuvee.select.dpp import orthonormal, projection
+from cuvee.select.dpp import INSTEAD, orthonormal, projection
+from cuvee.select.memory import check_room
 
 MOST = 1e12
 """Draws of one row; more are no different."""
@@ -21,7 +22,7 @@ class Volume:
     Volume-rescaled sampling: as many rows as the points have directions by a projection
     determinantal process, which makes sure that they span everything, and the rest independently
     by leverage. `weight` makes up for the chances; a row drawn again counts as often. Costs rows
-    times features squared; memory is twice that of the points.
+    times features squared; memory is 24 bytes times rows times features, beside the points.
 
     Args:
         intercept: Least squares will have a constant: one more feature of every row.
@@ -41,7 +42,10 @@ class Volume:
 
     def choose(self, pool: Pool, k: Quota, *, target: Pool | None = None, rng: Generator) -> Choice:
         """Rows in the order in which they were drawn; the score is their leverage."""
-        points = pool.need("points").astype(np.float64)
+        given = pool.need("points")
+        least = 24.0 * len(given) * (given.shape[1] + self.intercept)
+        check_room(f"volume on {len(given):,} rows of {given.shape[1]} features", least, INSTEAD)
+        points = given.astype(np.float64)
         if self.intercept:
             points = np.hstack([points, np.ones((len(points), 1))])
         vectors, _ = orthonormal(points)

@@ -1,10 +1,11 @@
 """Arrow arrays and Python strings into batches of clean text."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Int64
 
 from cuvee.core.data import Batch, Reject
 from cuvee.core.errors import CuveeError, unknown
@@ -96,6 +97,21 @@ def array_batches(array: pa.Array, place: Callable[[int], str]) -> Iterator[Batc
         start = stop
 
 
+def array_records(array: pa.Array, records: Int64[np.ndarray, "wanted"]) -> Batch:
+    """Some records of a column of text, as one batch.
+
+    Args:
+        array: Strings or bytes, dictionary-encoded or not.
+        records: Their indices.
+    """
+    if not len(records):
+        return string_batch([], [])
+    array = checked_bytes(array)
+    if array.type == pa.binary_view():  # nothing can be taken of it
+        array = array.cast(pa.large_binary())
+    return _batch(array.take(pa.array(records)).cast(pa.large_binary()), str)
+
+
 def checked_bytes(array: pa.Array) -> pa.Array:
     """The same as bytes, once nothing in it points outside of it: a file may lie.
 
@@ -151,13 +167,15 @@ def _batch(array: pa.LargeBinaryArray, place: Callable[[int], str]) -> Batch:
             return Batch(text)
     texts: list[str] = []
     rejected: list[Reject] = []
+    gaps: list[int] = []
     for i, value in enumerate(array.to_pylist()):
         try:
             texts.append(value.decode())
         except (AttributeError, UnicodeDecodeError):
             reason = "null instead of text" if value is None else NOT_UTF8
             rejected.append(Reject(place(i), reason, sample(value)))
-    return string_batch(texts, rejected)
+            gaps.append(i)
+    return string_batch(texts, rejected, gaps)
 
 
 def _rebased(array: pa.LargeBinaryArray) -> pa.LargeStringArray:
@@ -169,9 +187,9 @@ def _rebased(array: pa.LargeBinaryArray) -> pa.LargeStringArray:
     return pa.Array.from_buffers(pa.large_string(), len(array), buffers)
 
 
-def string_batch(texts: list[str], rejected: list[Reject]) -> Batch:
+def string_batch(texts: list[str], rejected: list[Reject], gaps: Sequence[int] = ()) -> Batch:
     """Clean strings as a batch."""
-    return Batch(pa.array(texts, pa.large_string()), tuple(rejected))
+    return Batch(pa.array(texts, pa.large_string()), tuple(rejected), gaps=tuple(gaps))
 
 
 def string_batches(records: Iterable[str | Reject]) -> Iterator[Batch]:

@@ -17,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 
+from cuvee.core.clusters import kmeans, nearest
 from cuvee.core.data import Source, batches
 from cuvee.core.embedding import Embedding, counted, hashed
 from cuvee.core.errors import CuveeError
 from cuvee.core.files import explained, whole_file
 from cuvee.core.seeds import stream
 from cuvee.core.units import Words
-from cuvee.sources.clusters import kmeans, merged, nearest, pruned
+from cuvee.sources.clusters import merged, pruned
 from cuvee.sources.part import sample as sample_of
 from cuvee.sources.resolve import open_source
 
@@ -195,7 +196,7 @@ def discover(
     embedding = Embedding.of(counts, tokens / tokens.mean(), SIZE, rng)
     vectors = embedding.points(counts)
     wanted = min(MANY, len(text) // 10) if clusters is None else min(clusters, len(text))
-    centers, labels = kmeans(vectors, tokens, max(wanted, domains), rng)
+    centers, labels = kmeans(vectors, max(wanted, domains), rng, weights=tokens)
     centers, labels = pruned(vectors, tokens, centers, labels, domains)
     domain = merged(centers, np.bincount(labels, tokens, minlength=len(centers)), domains)
     words = _telling(text, domain[labels], int(domain.max()) + 1)

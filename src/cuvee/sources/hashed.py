@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Hashable
 from typing import BinaryIO
 
 BLOCK = 1 << 20
@@ -44,6 +45,14 @@ def hash_once(path: str, file: BinaryIO) -> str:
     if os.name == "posix" and settled and state[2] >= BLOCK and _state(file) == state:
         _KNOWN[path] = state, found
     return found
+
+
+def settled(path: str) -> Hashable | None:
+    """What tells a file as it is from any later one at this path; None if it changed just now."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for each piece
+        state = _state(file)
+    old = os.name == "posix" and time.time_ns() - max(state[3:]) > SETTLED
+    return state if old else None
 
 
 def _state(file: BinaryIO) -> _State:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar
 
+import numpy as np
 import orjson
 import pyarrow as pa
+from jaxtyping import Int
 
 from cuvee.core.data import Batch, Piece, Reject
 from cuvee.core.errors import CuveeError
@@ -57,6 +59,18 @@ class Jsonl:
                 if len(batch.text) or batch.rejected:
                     yield batch
                 done += len(lines)
+
+    def pick(self, piece: Piece, records: Int[np.ndarray, "wanted"]) -> Iterator[tuple[int, Batch]]:
+        """The text of some lines, blank ones not counted; the others are not parsed."""
+        field = self.text if self.text is not None else self.field()
+        with reading(piece.path, EXPECTED):
+            seen = 0
+            for lines in split_lines(piece_blocks(piece)):
+                lines = [line for line in lines if line and not line.isspace()]
+                lo, hi = np.searchsorted(records, [seen, seen + len(lines)])
+                wanted = [lines[i] for i in (records[lo:hi] - seen).tolist()]
+                yield len(lines), _batch(wanted, field, str)
+                seen += len(lines)
 
     def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Objects of the documents, with all fields or some."""
@@ -114,6 +128,7 @@ def _columns(path: str, wanted: str | None) -> dict[str, bool]:
 def _batch(lines: list[bytes], field: str, place: Callable[[int], str]) -> Batch:
     texts: list[str] = []
     rejected: list[Reject] = []
+    gaps: list[int] = []
     loads, append = orjson.loads, texts.append
     for i, line in enumerate(lines):
         try:
@@ -125,10 +140,11 @@ def _batch(lines: list[bytes], field: str, place: Callable[[int], str]) -> Batch
         elif line.strip():
             text, reason = _look_again(line, field)
             if reason:
+                gaps.append(len(texts) + len(gaps))
                 rejected.append(Reject(place(i), reason, sample(line)))
             else:
                 append(text)
-    return string_batch(texts, rejected)
+    return string_batch(texts, rejected, gaps)
 
 
 def _record(line: bytes, field: str) -> dict | None:

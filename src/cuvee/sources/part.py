@@ -3,13 +3,14 @@
 import hashlib
 import heapq
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Int64, UInt64
 
+from cuvee.core.contents import document_keys
 from cuvee.core.data import Batch, Piece, Source, batches
 from cuvee.core.errors import CuveeError
 from cuvee.core.order import mixed
@@ -24,35 +25,6 @@ LEAST = 512
 """Bytes to which a document is cut, at least: shorter ones are used whole."""
 NEAR = 64
 """Bytes behind the wanted end of a document where a space is looked for."""
-
-
-def document_keys(text: pa.LargeStringArray) -> UInt64[np.ndarray, "documents"]:
-    """64-bit key of each document: of its length, and of eight 8-byte words spread over it.
-
-    Equal text, equal key. The words cover a document of up to 64 bytes; longer ones that have the
-    same length and differ only between the words share a key.
-    """
-    ends, data = _ends(text), text.buffers()[2]
-    lengths = np.diff(ends)
-    used = int(ends[-1] - ends[0])
-    padded = np.zeros(used // 8 + 3, "<u8")  # a word may be looked for past the last byte
-    if used:
-        padded.view(np.uint8)[:used] = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-    starts = ends[:-1] - ends[0]
-    kept = np.minimum(lengths, 8).astype(np.uint64)
-    mask = np.where(
-        kept == 8, ~np.uint64(0), (np.uint64(1) << (kept * np.uint64(8))) - np.uint64(1)
-    )
-    # All words at once: a batch has hundreds of documents, and a call costs more than the work.
-    at = starts + np.maximum(lengths - 8, 0) * np.arange(8)[:, None] // 7
-    word, bits = at >> 3, ((at & 7) << 3).astype(np.uint64)
-    # Two shifts on the left, as a shift by all 64 bits is undefined.
-    high = padded.take(word + 1) << np.uint64(1) << (np.uint64(63) - bits)
-    words = ((padded.take(word) >> bits) | high) & mask
-    keys = mixed(lengths.astype(np.uint64))
-    for one in words:
-        keys = mixed(keys ^ one)
-    return keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +89,14 @@ class Without:
                 stays = np.ones(len(batch.text), bool)
                 stays[gone] = False
                 text = batch.text.filter(pa.array(stays))
-                yield Batch(text, batch.rejected, batch.left_out + len(gone))
+                numbers = np.delete(np.arange(len(stays) + len(batch.gaps)), batch.gaps)
+                gaps = sorted([*batch.gaps, *numbers[gone].tolist()])
+                yield Batch(text, batch.rejected, batch.left_out + len(gone), tuple(gaps))
+
+    @property
+    def pick(self) -> Callable[..., Iterator[tuple[int, Batch]]] | None:
+        """That of the source, if it has one: nobody picks what was left out."""
+        return getattr(self.source, "pick", None)
 
     def records(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Records of the other documents of the piece, read along with their texts."""

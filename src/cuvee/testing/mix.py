@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from inspect import signature
 
 import numpy as np
@@ -13,6 +14,8 @@ from cuvee.core import CuveeError, Estimate, Outcome, Problem, Study, Trial
 from cuvee.testing.problems import MIXING, Planted
 
 PROBLEMS = MIXING
+SEEDS, FIRST = 20, 8
+"""Runs by which a stated error is judged, and how many of them decide where they are clear."""
 
 
 def solve(mixer: Mixer, planted: Planted, seed: int = 0) -> tuple[Study, Estimate]:
@@ -22,6 +25,18 @@ def solve(mixer: Mixer, planted: Planted, seed: int = 0) -> tuple[Study, Estimat
         study = study.record(trials, tuple(trainer.run(t, rng=rng) for t in trials))
         assert len(study.trials) < 2000, "a mixer must come to an end"
     return study, mixer.recommend(study, rng=rng)
+
+
+def _solved(mixer: Mixer, planted: Planted) -> tuple[Study, Estimate]:
+    """Seed 0, once for all checks that look at it."""
+    try:
+        hash(mixer)
+    except TypeError:  # a setting is a list, or the like
+        return solve(mixer, planted)
+    return _kept(mixer, planted)
+
+
+_kept = lru_cache(maxsize=16)(solve)
 
 
 def check_is_a_frozen_value_of_settings(mixer: Mixer, planted: Planted) -> None:
@@ -35,7 +50,7 @@ def check_is_a_frozen_value_of_settings(mixer: Mixer, planted: Planted) -> None:
 
 def check_shares_lie_on_the_simplex(mixer: Mixer, planted: Planted) -> None:
     """Of every trial and of every draw of the answer."""
-    study, answer = solve(mixer, planted)
+    study, answer = _solved(mixer, planted)
     for shares in [*(t.shares for t in study.trials), *answer.draws, answer.mean]:
         assert shares.shape == (len(study.problem.sources),)
         assert shares.min() >= 0
@@ -73,7 +88,7 @@ def check_obeys_the_contract(mixer: Mixer, planted: Planted) -> None:
     """Calls take and return what `Mixer` says; shares are an `Estimate` in the unit "share"."""
     for call in ("propose", "recommend"):
         assert list(signature(getattr(mixer, call)).parameters) == ["study", "rng"]
-    study, answer = solve(mixer, planted)
+    study, answer = _solved(mixer, planted)
     assert isinstance(answer, Estimate)
     assert answer.unit == "share"
     assert all(trial.tokens > 0 for trial in study.trials)
@@ -82,7 +97,7 @@ def check_obeys_the_contract(mixer: Mixer, planted: Planted) -> None:
 
 def check_same_seed_gives_the_same_answer(mixer: Mixer, planted: Planted) -> None:
     """Bit for bit."""
-    first, second = solve(mixer, planted, seed=3)[1], solve(mixer, planted, seed=3)[1]
+    first, second = _solved(mixer, planted)[1], solve(mixer, planted)[1]
     assert np.array_equal(first.draws, second.draws)
 
 
@@ -101,7 +116,7 @@ def check_beats_equal_shares_or_is_a_baseline(mixer: Mixer, planted: Planted) ->
     The margin, a tenth of what can be gained at most, is wider than the noise of the sample:
     a right method fails less than once in 10^4.
     """
-    study, answer = solve(mixer, planted)
+    study, answer = _solved(mixer, planted)
     if not study.trials:
         return
     k = len(study.problem.sources)
@@ -113,19 +128,22 @@ def check_stated_error_is_the_real_error_or_not_claimed(mixer: Mixer, planted: P
     """Root mean square of (error / stated error) within a factor of 2, over 20 seeds.
 
     Shares that the answer pins to a limit claim no error there and are left out. A right method
-    fails about once in 10^5.
+    fails about once in 10^5. Where it is within a factor of 1.5 over 8 seeds, these decide: errors
+    that are 2 (2.5) times as large as stated pass 53% (4.5%) of the time, not 52% (3.8%).
     """
-    first = solve(mixer, planted, 0)[1]
-    if first.spread in ("exact", "none"):
+    answers = [_solved(mixer, planted)[1]]
+    if answers[0].spread in ("exact", "none"):
         return
-    answers = [first, *(solve(mixer, planted, seed)[1] for seed in range(1, 20))]
-    error = np.array([a.mean - planted.optimum() for a in answers])
-    stated = np.array([a.sd for a in answers])
-    claimed = stated > 1e-4
-    if not claimed.any():
-        assert np.abs(error).max() < 1e-3, "an error, but every draw is the same"
-        return
-    assert 0.5 < np.sqrt(np.mean((error[claimed] / stated[claimed]) ** 2)) < 2
+    for seeds, factor in ((FIRST, 1.5), (SEEDS, 2.0)):
+        answers += [solve(mixer, planted, seed)[1] for seed in range(len(answers), seeds)]
+        error = np.array([a.mean - planted.optimum() for a in answers])
+        stated = np.array([a.sd for a in answers])
+        claimed = stated > 1e-4
+        ratio = np.sqrt(np.mean((error[claimed] / stated[claimed]) ** 2)) if claimed.any() else 0
+        if 1 / factor < ratio < factor:
+            return
+    assert not claimed.any(), f"errors are {ratio:.2f} times as large as stated"
+    assert np.abs(error).max() < 1e-3, "an error, but every draw is the same"
 
 
 def check_spends_no_more_than_allowed(mixer: Mixer, planted: Planted) -> None:

@@ -39,7 +39,7 @@ def table(kind: int, rows: int, classes: int, seed: int) -> tuple[str, ...]:
     return tuple(encode(Rows(x, y)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlantedRows(Planted):
     """Sources of known kinds, and targets of some of them.
 

@@ -58,7 +58,10 @@ def _depending(amount: int, takes: tuple[str, ...], of: str, rng: Generator) -> 
     other = tie * base + np.sqrt(1 - tie**2) * rng.standard_normal((ROWS, 2))
     if of == "one":
         if takes[0] == "points":
-            return (Sample.of_points(np.column_stack([base, other])),)
+            # One cause of all columns: two pairs that know nothing of each other would have no
+            # O-information, however much each pair shares.
+            cause, own = rng.standard_normal((ROWS, 1)), rng.standard_normal((ROWS, DIMS + 1))
+            return (Sample.of_points(tie * cause + np.sqrt(1 - tie**2) * own),)
         return (Sample.of_labels(_cut(base[:, 0]) * CLASSES + _cut(other[:, 0])),)
     return tuple(
         _seen(values, kind, name) for values, kind, name in zip((base, other), takes, NAMES)
@@ -112,6 +115,11 @@ def _complex(amount: int, takes: tuple[str, ...], of: str, rng: Generator) -> Pa
     if takes[0] == "points" and of == "one":
         return (Sample.of_points(points @ turn),)
     x = rng.standard_normal((ROWS, DIMS))
+    if takes == ("points", "points"):  # a map that turns more and more: not the shortest
+        angle = amount * np.pi / 3
+        ways = np.eye(DIMS)
+        ways[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        return Sample.of_points(x, "a"), Sample.of_points(x @ ways, "b")
     noise = (0.0, 0.4, 50.0)[amount]
     labels = (x[:, 0] + noise * rng.standard_normal(ROWS) > 0).astype(np.int64)
     return Sample.of_points(x, "a"), Sample.of_labels(labels, "b", 2)
@@ -152,6 +160,15 @@ def fractional_noise(n: int, hurst: float, rng: Generator) -> np.ndarray:
     return np.fft.irfft(wave * np.sqrt(power * n), 2 * n)[:n]
 
 
+def _copying(amount: int, takes: tuple[str, ...], of: str, rng: Generator) -> Pair:
+    """Rows of one law, of which some are near-copies of the other sample's."""
+    trained = rng.standard_normal((ROWS, DIMS))
+    made = rng.standard_normal((ROWS, DIMS))
+    copied = rng.permutation(ROWS)[: ROWS * amount // 3]
+    made[copied] = trained[copied] + 0.01 * rng.standard_normal((len(copied), DIMS))
+    return Sample.of_points(made, "a"), Sample.of_points(trained, "b")
+
+
 PLANTED: Mapping[str, Callable[[int, tuple[str, ...], str, Generator], Pair]] = {
     "difference": _differing,
     "dependence": _depending,
@@ -159,5 +176,6 @@ PLANTED: Mapping[str, Callable[[int, tuple[str, ...], str, Generator], Pair]] = 
     "diversity": _spread,
     "complexity": _complex,
     "memory": _lasting,
+    "copying": _copying,
 }
 """By what is asked."""

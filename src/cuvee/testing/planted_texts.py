@@ -85,7 +85,7 @@ def language(kind: int, documents: int, seed: int) -> tuple[str, ...]:
     return tuple(made)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Planted(ABC):
     """Sources of known kinds, and targets of some of them.
 
@@ -138,7 +138,7 @@ class Planted(ABC):
         return names[0] if names else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlantedTexts(Planted):
     """Sources in known languages, and targets in some of them.
 

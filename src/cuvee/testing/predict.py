@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from inspect import signature
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.random import default_rng
 from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
-from cuvee.contracts import Formula, Law
+from cuvee.contracts import Fitted, Formula, Law
 from cuvee.core import CuveeError, Estimate, Points
 from cuvee.core.fitting import Noise
 from cuvee.testing.planted_laws import Planted, as_runs, rescaled, rescaled_points
@@ -18,6 +19,8 @@ from cuvee.testing.planted_laws import Planted, as_runs, rescaled, rescaled_poin
 NOISE = Noise(1e-3, log=True)
 REPLICATES, ASKED = 16, 8
 """Tables of planted runs, and new runs asked for after each."""
+FIRST, SURE = 8, 0.875
+"""Tables that decide if so many of their new runs lie within the intervals."""
 WIDEST = 3.0
 """Width of an interval, over that of the noise alone, that needs no excuse."""
 MISFIT, NEAR = 0.003, 0.015
@@ -26,6 +29,22 @@ FEW, MANY, CLEAR = 4, 24, 0.75
 """Tables of such a truth to begin with, tables that decide, coverage for which the first do."""
 OPEN = ("identified", "go together")
 """Words of a note that says what the runs leave open."""
+
+
+def _fitted(law: Law) -> Fitted:
+    """By table 0 of the law's own runs, once for all checks that look at it."""
+    try:
+        hash(law)
+    except TypeError:  # a setting is a list, or the like
+        return _fit(law)
+    return _kept(law)
+
+
+def _fit(law: Law) -> Fitted:
+    return law.fit(Planted(law).runs(), rng=default_rng(0))
+
+
+_kept = lru_cache(maxsize=2)(_fit)
 
 
 def check_is_a_frozen_value_of_settings(law: Law) -> None:
@@ -40,8 +59,7 @@ def check_is_a_frozen_value_of_settings(law: Law) -> None:
 def check_obeys_the_contract(law: Law) -> None:
     """Calls take and return what `Law` and `Fitted` say; shapes and units are right."""
     assert list(signature(law.fit).parameters) == ["runs", "rng"]
-    planted = Planted(law)
-    fitted = law.fit(planted.runs(), rng=default_rng(0))
+    planted, fitted = Planted(law), _fitted(law)
     points = planted.points(1, beyond=True, count=3)
     assert fitted.mean(points).shape == (3, 1)
     for estimate in (fitted.predict(points), fitted.expected(points)):
@@ -58,8 +76,7 @@ def check_obeys_the_contract(law: Law) -> None:
 def check_recovers_itself(law: Law) -> None:
     """From runs with noise of 0.3%, losses at four times the scale are within 1%, and parameters
     within their own intervals: the truth lies no further than twice the 99.8% ones reach."""
-    planted = Planted(law)
-    fitted = law.fit(planted.runs(), rng=default_rng(0))
+    planted, fitted = Planted(law), _fitted(law)
     points = planted.points(1, beyond=True, count=40)
     error = np.abs(fitted.mean(points)[:, 0] / planted.truth(points) - 1)
     assert np.median(error) < 0.01, f"median error {np.median(error):.2%}"
@@ -77,8 +94,9 @@ def check_never_loses_to_the_constant_law(law: Law) -> None:
     planted = Planted(law)
     flat = planted.points(2)
     noise = 2.5 * np.exp(0.01 * default_rng(3).standard_normal(len(flat)))
-    for runs in (planted.runs(), as_runs(flat, noise)):
-        mean = law.fit(runs, rng=default_rng(0)).mean(runs.points)[:, 0]
+    other = as_runs(flat, noise)
+    for runs, fit in ((planted.runs(), _fitted(law)), (other, law.fit(other, rng=default_rng(0)))):
+        mean = fit.mean(runs.points)[:, 0]
         logs = np.log(runs.losses[:, 0])
         assert NOISE.cost(np.log(mean) - logs) <= 1.02 * _cost_of_constant(logs)
 
@@ -87,12 +105,17 @@ def check_intervals_are_honest(law: Law) -> None:
     """Nine in ten new runs, beyond the scale of the runs, lie within 90% intervals.
 
     Of 128 new runs in 16 tables at least 80% must. A right law whose runs of one table err alike
-    with a correlation of .05 (.1) falls below that once in 450 (170) times. The median interval
-    may not be wider than three times the 90% range of the noise alone; tables do not count for
-    which a note says that something is not identified, or that parameters go together.
+    with a correlation of .05 (.1) falls below that once in 450 (170) times. Where 87.5% of 8 tables
+    do, these decide: intervals that hold 70% pass 1% (1.6%) of the time, not 0.9% (1.4%). The
+    median interval may not be wider than three times the 90% range of the noise alone; tables do
+    not count for which a note says that something is not identified, or that parameters go
+    together.
     """
     planted = Planted(law)
-    inside, width = _asked(law, planted, range(REPLICATES), ASKED)[1:]
+    inside, width = _asked(law, planted, range(FIRST), ASKED)[1:]
+    if inside.mean() < SURE:
+        more = _asked(law, planted, range(FIRST, REPLICATES), ASKED)[1:]
+        inside, width = (np.concatenate(both) for both in zip((inside, width), more))
     assert inside.mean() >= 0.8, f"coverage {inside.mean():.0%}"
     widest = WIDEST * 2 * stdtrit(planted.tails, 0.95) * planted.noise
     said = width[~np.isnan(width)]
@@ -123,7 +146,8 @@ def _asked(
     points. Widths are NaN where a note says what the runs leave open."""
     off, inside, width = [], [], []
     for seed in tables:
-        fitted = law.fit(planted.runs(seed), rng=default_rng(seed))
+        same = seed == 0 and planted == Planted(law)
+        fitted = _fitted(law) if same else law.fit(planted.runs(seed), rng=default_rng(seed))
         points = planted.points(seed + 100, beyond=True, count=count)
         error = default_rng([seed, 9]).standard_t(planted.tails, count)
         truth = planted.truth(points)
@@ -140,7 +164,7 @@ def check_units_are_kept(law: Law) -> None:
     """Losses in other units give forecasts in those units; so do sizes and tokens."""
     planted = Planted(law)
     runs, points = planted.runs(), planted.points(1, beyond=True, count=10)
-    mean = law.fit(runs, rng=default_rng(0)).mean(points)
+    mean = _fitted(law).mean(points)
     bits = law.fit(replace(runs, losses=runs.losses / np.log(2)), rng=default_rng(0))
     assert np.allclose(bits.mean(points) * np.log(2), mean, rtol=2e-3)
     other = law.fit(rescaled(runs, 8.0), rng=default_rng(0))
@@ -151,9 +175,10 @@ def check_same_seed_gives_the_same_answer(law: Law) -> None:
     """Bit for bit; and the order of the rows moves the forecast by less than a thousandth."""
     planted = Planted(law)
     runs, points = planted.runs(), planted.points(1, beyond=True, count=5)
-    one, two = (law.fit(runs, rng=default_rng(4)).predict(points) for _ in range(2))
+    fits = (_fitted(law), _fit(law))
+    one, two = (fitted.predict(points) for fitted in fits)
     assert np.array_equal(one.draws, two.draws)
-    turned = law.fit(runs.rows(np.arange(len(runs))[::-1]), rng=default_rng(4))
+    turned = law.fit(runs.rows(np.arange(len(runs))[::-1]), rng=default_rng(0))
     assert np.allclose(turned.mean(points), one.mean, rtol=1e-3)
 
 
