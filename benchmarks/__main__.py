@@ -23,7 +23,7 @@ from cuvee.core.recipe import to_json, versions
 NAMES = (
     "one_pass", "threads", "readers", "mixture", "descent", "laws", "surrogate", "import_time",
     "shares", "memory", "predict", "training", "live", "blends", "scale", "engines", "virtual",
-    "planning", "dsir", "dedup", "facility", "information",
+    "planning", "dsir", "dedup", "facility", "information", "difference", "explore",
 )  # fmt: skip
 SIZES = {"memory": "5GB", "planning": "5GB", "scale": "10GB"}
 """Text that these make."""

@@ -21,12 +21,12 @@ ROOMS = (
 MEETING = (
     "answer.py", "comparison.py", "datasets.py", "driver.py", "early.py", "estimating.py",
     "exporting.py", "fidelity.py", "forecasting.py", "from_runs.py", "inference.py",
-    "law_scores.py", "laws.py",
+    "landscape.py", "law_scores.py", "laws.py", "likeness.py",
     "planning.py", "procedures.py", "question.py", "real_runs.py", "rehearsal.py", "scoring.py",
     "summary.py", "trials.py", "workplace.py",
 )  # fmt: skip
 """The places where rooms meet, beside cli and testing."""
-MEETING_FOLDERS = ("boards", "documents", "live", "measuring")
+MEETING_FOLDERS = ("boards", "documents", "explore", "live", "measuring")
 """Such places with more than one file."""
 TABLES = [r for r in ROOMS if hasattr(import_module(f"cuvee.{r}"), "METHODS")]
 LISTED = [(room, name) for room in TABLES for name in import_module(f"cuvee.{room}").METHODS]

@@ -3,7 +3,8 @@
 The closed form against sums over a grid. Then the diabetes data: a network trained by squared
 error, and one trained by the divergence of the conditional laws of answer and target plus the
 dependence of layer and input; the weight of the latter is chosen on validation rows, as are the
-epochs of both. Inputs of test rows have noise; seven splits.
+epochs of both. Inputs of test rows have noise; seven splits. The widths of the kernels were chosen
+on three other splits: twice as wide, the divergence hardly sees the inputs and errs more.
 """
 
 import numpy as np
@@ -110,7 +111,7 @@ def kernel(a: Tensor, b: Tensor, width: float) -> Tensor:
 
 def conditional_divergence(x: Tensor, y: Tensor, answer: Tensor) -> Tensor:
     """Of the laws of target and answer given the input (Yu et al. 2024, proposition 2)."""
-    near = kernel(x, x, x.shape[1] ** 0.5)
+    near = kernel(x, x, x.shape[1] ** 0.5 / 2)
     norm = near.sum(1) ** 2
     own, other, across = (
         ((near * kernel(a, b, 1.0)).sum(1) / norm).sum().log()
@@ -121,7 +122,7 @@ def conditional_divergence(x: Tensor, y: Tensor, answer: Tensor) -> Tensor:
 
 def dependence(x: Tensor, layer: Tensor) -> Tensor:
     """Cauchy-Schwarz quadratic mutual information of input and layer (proposition 3)."""
-    one = kernel(x, x, x.shape[1] ** 0.5)
+    one = kernel(x, x, x.shape[1] ** 0.5 / 2)
     two = kernel(layer, layer, float(torch.cdist(layer, layer).detach().median()) + 1e-6)
     joint, apart = (one * two).mean().log(), one.mean().log() + two.mean().log()
     return joint + apart - 2 * (one.mean(1) * two.mean(1)).mean().log()

@@ -20,14 +20,14 @@ KINDS = (2, 5, 10, 30)
 
 
 def run() -> Finding:
-    counted = {kinds: float(measure(Vendi(), planted(kinds)).mean) for kinds in KINDS}
+    counted = {str(kinds): float(measure(Vendi(), planted(kinds)).mean) for kinds in KINDS}
     cases = {}
     for name, (dims, rows) in CASES.items():
         for decay in (1.0, 0.85):
             sds = decay ** np.arange(dims)
             kind = "even" if decay == 1 else "uneven"
             cases[f"{name}, {kind}"] = covered(Vendi(), gaussian(rows, sds), value(sds))
-    off = max(abs(found / kinds - 1) for kinds, found in counted.items())
+    off = max(abs(found / int(kinds) - 1) for kinds, found in counted.items())
     parts = [c["covered"] for c in cases.values()]
     return Finding(
         claim="The Vendi score of K orthogonal kinds is K within 5%, and nominal 90% intervals "

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import numpy as np
 from cuvee import export, report
 from cuvee.contracts import Format
 from cuvee.core import CuveeError, Estimate, Problem, Study
-from cuvee.core.data import Data, Survey
+from cuvee.core.data import Data, Engine, Survey
 from cuvee.core.files import explained, place, write_whole
 from cuvee.core.recipe import Recipe, to_json
 from cuvee.engine import Kept
 from cuvee.fidelity import Trained
+from cuvee.landscape import Landscape
+from cuvee.likeness import Likeness
 from cuvee.question import in_memory
 from cuvee.report.facts import visible
 from cuvee.summary import Rival, describe, numbers, probability_better
@@ -48,6 +50,7 @@ class Blend:
         recipe: How to do it again.
         notes: What else a user should know.
         trained: The real runs behind it, if the proxy made any.
+        landscape: What lies around it; None where losses come from real runs.
     """
 
     method: str
@@ -63,9 +66,14 @@ class Blend:
     recipe: Recipe
     notes: tuple[str, ...] = ()
     trained: Trained | None = None
+    landscape: Landscape | None = None
+    _around: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __str__(self) -> str:
-        return report.as_text(self.to_dict())
+        return report.as_text(self.brief())
+
+    def _repr_html_(self) -> str:
+        return report.answer_html(self.brief())
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{n} {s:.1%}" for n, s in zip(self.problem.sources, self.shares.mean))
@@ -76,7 +84,25 @@ class Blend:
         return probability_better(self, rival)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything that `blend.json` holds: plain names, numbers, lists."""
+        """Everything that `blend.json` holds: plain names, numbers, lists.
+
+        The first call looks around the answer, and at the sources once more, which takes seconds.
+        """
+        if not self._around:
+            # Each process by itself: no other one waits for it.
+            engine, seed = alone(self.data.engine), int(self.recipe.settings["seed"])
+            order = np.argsort(-self.shares.mean, kind="stable").tolist()
+            likeness = Likeness(self.data, self.survey.text_bytes, tuple(order), seed, engine)
+            self._around["landscape"] = (
+                {"not_computed": "losses come from real runs, and no more of them were made."}
+                if self.landscape is None
+                else replace(self.landscape, engine=engine).to_dict()
+            )
+            self._around["likeness"] = likeness.to_dict()
+        return {**self.brief(), **self._around}
+
+    def brief(self) -> dict[str, Any]:
+        """What a terminal shows: all but what lies around the answer."""
         problem = self.problem
         epochs = problem.epochs(self.shares.mean)
         scales = tuple(str(round(problem.tokens * c)) for c in CURVE)
@@ -237,6 +263,11 @@ def unread(data: Data, survey: Survey) -> list[str]:
         for name, rejected, count in zip(names, first, counts)
         if count
     ]
+
+
+def alone(engine: Engine) -> Engine:
+    """The engine of this process, which shares no work with others."""
+    return engine.engine if isinstance(engine, Kept) else engine
 
 
 def _content(files: Mapping[str, str], most: int = 100) -> dict[str, str]:

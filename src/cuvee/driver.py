@@ -26,6 +26,7 @@ from cuvee.core.run_files import read_runs
 from cuvee.core.threads import one_thread
 from cuvee.engine import Progress, silent
 from cuvee.from_runs import BASELINES, choose
+from cuvee.landscape import Landscape
 from cuvee.question import Opened, Question, Settings, open_question
 from cuvee.summary import Rival
 from cuvee.trials import as_prior, checked, explore, facts, forecast, prepare, rounded, run
@@ -123,9 +124,13 @@ def decide(opened: Opened) -> Blend:
         if np.abs(rival.shares.mean - shares.mean).max() < SAME:  # one mixture has one loss
             rivals[name] = Rival(rival.shares, losses[0])
     curve = [loss.map(problem.objective.score, loss.unit) for loss in losses[1:]]
+    around = Landscape(
+        trainer, problem, shares.mean, question.method, len(study.trials), question.seed,
+        opened.data.engine,
+    )  # fmt: skip
     return Blend(
         question.method, problem, shares, losses[0], flattery, rivals, stack(curve),
-        survey, study, opened.data, opened.recipe,
+        survey, study, opened.data, opened.recipe, landscape=around,
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ QUICK: dict[str, dict[str, object]] = {
     "compressed_information": {"nulls": 1}, "text_hurst": {"tokens": 12_000},
     "wasserstein": {"splits": 6, "rows": 50}, "sinkhorn": {"splits": 4, "rows": 30},
     "kl": {"splits": 4}, "jensen_shannon": {"splits": 4}, "chi_squared": {"splits": 4},
-    "alpha": {"splits": 4},
+    "alpha": {"splits": 4}, "mutual_information": {"steps": 20, "folds": 2, "nulls": 1},
+    "ksg": {"nulls": 2}, "knn_kl": {"nulls": 2},
 }  # fmt: skip
 """Settings that make a measure that learns quick enough for all checks."""
 CASES = [(m, c) for m in METHODS for c in CHECKS]

@@ -15,10 +15,10 @@ def test_every_reader_has_its_share():
 
 def test_some_hundred_inputs_crash_nothing(tmp_path):
     out = tmp_path / "fuzz.json"
-    words = ["--inputs", "300", "--readers", "jsonl", "arrow", "--kept", str(tmp_path / "kept")]
+    words = ["--inputs", "1000", "--readers", "jsonl", "arrow", "--kept", str(tmp_path / "kept")]
     assert fuzzer.main([*words, "--out", str(out)]) == 0
     found = orjson.loads(out.read_bytes())["fuzz"]
-    assert found["inputs"] >= 300
+    assert found["inputs"] >= 1000
     assert found["crashes"] == 0
     assert not list((tmp_path / "kept").iterdir())
     for row in found["readers"]:

@@ -157,8 +157,6 @@ def test_the_choice_finds_tails_that_come_together():
     found = measure(MutualInformation(**QUICK), sample(x), sample(y, "b"))
     assert found.mean == pytest.approx(0.1931, abs=0.08)
     assert any("Student" in note for note in found.notes)
-    bent = measure(MutualInformation(**QUICK), sample(np.arcsinh(x)), sample(np.arcsinh(y), "b"))
-    assert bent.mean == pytest.approx(0.1931, abs=0.08)
 
 
 @pytest.mark.parametrize(("dims", "rho"), [(1, 0.75), (3, 0.5), (10, 0.4)])
@@ -170,11 +168,11 @@ def test_the_choice_finds_correlations(dims, rho):
 
 
 def test_the_choice_finds_a_square_that_neighbours_and_correlations_do_not():
-    """The first of 6 columns squared, with noise: .80 nats."""
+    """The first of 5 columns squared, with noise: .80 nats."""
     rng = default_rng(16)
-    x = rng.standard_normal((1000, 6))
-    y = x[:, 0] ** 2 + 0.5 * rng.standard_normal(1000)
-    found = measure(MutualInformation(steps=300, nulls=0, folds=2), sample(x), sample(y, "b"))
+    x = rng.standard_normal((800, 5))
+    y = x[:, 0] ** 2 + 0.5 * rng.standard_normal(800)
+    found = measure(MutualInformation(steps=160, nulls=0, folds=2), sample(x), sample(y, "b"))
     assert found.mean > 0.2
     assert found.interval(0.98)[1] > 0.6
 

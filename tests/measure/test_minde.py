@@ -110,7 +110,7 @@ def test_signs_of_redundancy_and_synergy():
     same = Sample.of_points(cause + 0.4 * own)
     sums = own[:, :2].sum(axis=1) + 0.5 * own[:, 2]
     sum_of_two = Sample.of_points(np.column_stack([own[:, :2], sums]))
-    settings = SMALL | {"steps": 700, "rate": 0.02}
+    settings = SMALL | {"hidden": 24, "steps": 350, "rate": 0.02, "passes": 8}
     repeated, together = (measure(OInformationScore(**settings), s) for s in (same, sum_of_two))
     assert repeated.interval()[0] > 0
     assert together.interval()[1] < 0

@@ -42,7 +42,7 @@ def test_entropy_covers_the_truth():
         x = default_rng([4, seed]).standard_normal((300, 2))
         low, high = measure(KnnEntropy(), Sample.of_points(x), seed=seed).interval()
         hits += low <= normal_entropy(2) <= high
-    assert 49 <= hits
+    assert hits >= 49
 
 
 def test_entropy_refuses_what_has_no_density():
@@ -87,7 +87,7 @@ def test_divergence_covers_the_truth():
         a, b, truth = shifted([8, seed], 250, 2, 0.6)
         low, high = measure(KnnKl(nulls=0), a, b, seed=seed).interval()
         hits += low <= truth <= high
-    assert 49 <= hits
+    assert hits >= 49
 
 
 def test_divergence_refuses_copies_and_few_rows():

@@ -27,7 +27,7 @@ def found(method, x, y, seed=0):
 
 @pytest.mark.parametrize("method", FOUR)
 def test_gaussian_pair(method):
-    number = found(method(**SMALL), *pair(1600, 0.8))
+    number = found(method(**SMALL), *pair(1200, 0.8))
     truth = -0.5 * np.log(1 - 0.8**2)
     assert abs(number.mean - truth) < 0.1
     low, high = number.interval()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cuvee.cli.lines import hanging, width
 from cuvee.core.apart import check_apart
 from cuvee.core.recipe import to_json
 from cuvee.sources import open_source
@@ -53,7 +54,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
     lines = [f"{'domain':<10} {'documents':>10} {'tokens':>8}  words"]
     for row in rows:
         share, words = f"{100 * row['share']:.1f}%", ", ".join(row["words"])
-        lines.append(f"{row['domain']:<10} {row['documents']:>10,} {share:>8}  {words}")
+        first = f"{row['domain']:<10} {row['documents']:>10,} {share:>8}  "
+        lines.append(hanging(first, words, width()))
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import cuvee
+from cuvee.cli.lines import hanging, reflow, width
 from cuvee.core import CuveeError, unknown
 from cuvee.core.methods import load, summary
 from cuvee.core.recipe import to_json
@@ -33,7 +34,11 @@ def methods(options: argparse.Namespace) -> None:
     room, _, method = (options.room or "").partition("/")
     if room in ROOMS and method:
         found = load(import_module(f"cuvee.{room}").METHODS, method, room)
-        print(f"{room}/{method}: {inspect.getdoc(found)}")
+        doc = inspect.getdoc(found) or ""
+        if options.json:
+            sys.stdout.buffer.write(to_json({f"{room}/{method}": doc}))
+        else:
+            print(reflow(f"{room}/{method}: {doc}", width()))
         return
     if options.room is not None and options.room not in ROOMS:
         raise unknown("room", options.room, ROOMS)
@@ -44,9 +49,9 @@ def methods(options: argparse.Namespace) -> None:
         return
     for room, table in found.items():
         print(f"{room}: {ROOMS[room]}")
-        width = max(map(len, table))
+        widest, columns = max(map(len, table)), width()
         for name, text in table.items():
-            print(f"  {name:<{width}} {text}")
+            print(hanging(f"  {name:<{widest}} ", text, columns))
         print()
 
 
@@ -66,7 +71,11 @@ def evidence(options: argparse.Namespace) -> None:
     """Run claims, record what came out. A claim that does not hold is a finding, not an error."""
     root = _checkout()
     files = find_evidence(root, options.which)
-    record(files, Path(options.out) if options.out else root / "evidence" / "results.json")
+    results = Path(options.out) if options.out else root / "evidence" / "results.json"
+    silent = options.json or options.quiet
+    found = record(files, results, (lambda line: None) if silent else print)
+    if options.json:
+        sys.stdout.buffer.write(to_json(found))
 
 
 def _checkout() -> Path:

@@ -39,6 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
         command = _command(commands, name, text, f"{name}:{function}")
         getattr(pool_flags, function)(command)
         _common(command)
+    explore = _command(commands, "explore", texts.EXPLORE, "explore:explore")
+    pool_flags.explore(explore)
+    _means(explore)
     rerun = _command(commands, "rerun", texts.RERUN, "blend:rerun")
     rerun.add_argument(
         "recipe", metavar="RECIPE", help="recipe.json of a dataset, or the .json beside a choice"
@@ -58,9 +61,13 @@ def build_parser() -> argparse.ArgumentParser:
     methods = _command(commands, "methods", texts.METHODS, "methods:methods")
     methods.add_argument("room", nargs="?", metavar="ROOM[/METHOD]", help="e.g. mix")
     methods.add_argument("--json", action="store_true", help="print JSON")
+    completion = _command(commands, "completion", texts.COMPLETION, "completion:completion")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
     evidence = _command(commands, "evidence", texts.EVIDENCE, "methods:evidence")
     evidence.add_argument("which", nargs="?", metavar="ROOM[/METHOD]", help="default: all")
     evidence.add_argument("--out", metavar="FILE", help="default: evidence/results.json")
+    evidence.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    evidence.add_argument("--quiet", action="store_true", help="print nothing")
     return parser
 
 

@@ -172,6 +172,18 @@ def measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
 
 
+def explore(parser: argparse.ArgumentParser) -> None:
+    """Flags of `cuvee explore`."""
+    parser.add_argument("folder", metavar="DIR", help="dataset that cuvee blend --out wrote")
+    parser.add_argument(
+        "--out", metavar="DIR", help="where datasets and runs are written (default: DIR-explored)"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="default: a free one")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--check", action="store_true", help="open the page, ask it once, and stop")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only the address")
+
+
 def _sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources", nargs="+", metavar="SOURCE", help="a path, glob or folder; or several, NAME=PATH"

@@ -9,13 +9,28 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from cuvee.engine.local import Progress as Report
 from cuvee.engine.local import silent
+
+
+class Rate(ProgressColumn):
+    """How many a second, or a minute if that is slow; the time left stands beside it."""
+
+    def render(self, task: Task) -> Text:
+        """A fixed width, so that the bar does not jump."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text(f"{'':>9}")
+        number, unit = (speed, "s") if speed >= 1 else (speed * 60, "min")
+        return Text(f"{number:,.0f}/{unit}".rjust(9), "progress.data.speed")
 
 
 def _waits() -> Report:
@@ -47,6 +62,7 @@ def progress(quiet: bool) -> Iterator[Report]:
         TextColumn("{task.description:<22}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
+        Rate(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console, transient=True) as bars:

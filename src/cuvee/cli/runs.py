@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cuvee import driver, from_runs, report
+from cuvee.cli.lines import hanging, width
 from cuvee.cli.progress import progress
 from cuvee.cli.words import amounts, means, named_paths, number, text_columns
 from cuvee.core import CuveeError, format_tokens, named_numbers
@@ -135,7 +136,8 @@ def convert(options: argparse.Namespace) -> None:
         sys.stdout.buffer.write(to_json(shown))
     elif not options.quiet:
         for name, value in shown.items():
-            print(f"{name:<9} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+            said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            print(hanging(f"{name:<9} ", said, width()))
 
 
 def _shown(runs: Runs) -> dict[str, object]:

@@ -132,6 +132,14 @@ What a table of runs holds; written in another form if asked.
   cuvee runs ratios.csv,metrics.csv --out runs.csv
   cuvee runs runs.csv --to olmix --out swarm/
 """
+EXPLORE = """\
+Drag shares and budget on a page in the browser, and see the predicted losses move.
+
+  cuvee blend web=web/ code=code/ --target val.jsonl --budget 10M --out mixed/
+  cuvee explore mixed/
+
+The page is served on this machine only, to whoever opens the address that is printed.
+"""
 INFER = """\
 What was a tokenizer trained on? Shares of candidate sources, from its list of merges.
 
@@ -176,6 +184,13 @@ List the methods of every room, or of one; or say all of a method and its settin
 
   cuvee methods trainers
   cuvee methods trainers/tokens
+"""
+COMPLETION = """\
+Print what a shell needs to complete commands, flags, names of methods, and files.
+
+  bash:  cuvee completion bash > ~/.local/share/bash-completion/completions/cuvee
+  zsh:   cuvee completion zsh > ~/.zfunc/_cuvee   (with ~/.zfunc in fpath, before compinit)
+  fish:  cuvee completion fish > ~/.config/fish/completions/cuvee.fish
 """
 EVIDENCE = """\
 Run a method's own central claim at small scale, and record what came out.

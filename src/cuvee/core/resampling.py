@@ -27,7 +27,7 @@ LEVEL = 0.95
 def resampled(
     statistic: Statistic, samples: Sequence[np.ndarray], *, rng: Generator, unit: str,
     paired: bool = False, rate: float = 1.0, floor: float | None = 0.0, draws: int = DRAWS,
-    nulls: int = NULLS, bound: Bound = "", splits: int | None = None,
+    nulls: int = NULLS, bound: Bound = "", splits: int | None = None, doubt: float = 0.0,
 ) -> Estimate:  # fmt: skip
     """A number of one or two samples, with an interval that its bias is part of.
 
@@ -45,6 +45,7 @@ def resampled(
         nulls: Values under no difference, or no dependence; of one sample there are none.
         bound: As of `Estimate`.
         splits: Pairs of halves that are looked at; half as many as draws if None.
+        doubt: Part of the extrapolation that may be wrong at least.
 
     References: Politis, Romano and Wolf, "Subsampling", 1999; Wu, "On the asymptotics of the
     jackknife histogram", Annals of Statistics 18, 1990; Richardson's extrapolation.
@@ -58,7 +59,7 @@ def resampled(
     limit = value + gain * (value - half)
     before = half + gain * (half - quarters.mean())
     # What the extrapolation of the smaller sizes missed; of the larger ones it misses less.
-    missed = abs(limit - before) / 2**rate
+    missed = max(abs(limit - before) / 2**rate, doubt * abs(limit - value))
     none = _nulls(statistic, samples, nulls, paired, rng) if len(samples) == 2 and nulls else None
     return around(
         limit, chance(halves), missed, rng=rng, unit=unit, floor=floor, draws=draws, bound=bound,

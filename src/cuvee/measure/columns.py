@@ -10,9 +10,10 @@ from cuvee.core.sample import Sample
 
 
 def varying(sample: Sample, rows: int, rng: Generator) -> Float[np.ndarray, "rows dims"]:
-    """The points of at most so many rows, without columns that never change, and without ties.
+    """The points of the first so many rows, without columns that never change, and without ties.
 
-    Both samples of a pair must be cut alike: cut them with `first` before.
+    `cuvee.measure.measure` lays rows out in an order that says nothing, so that the first are as
+    good as any; both samples of a pair lose the same rows.
     """
     points = np.asarray(sample.rows[:rows], np.float64)
     points = points[:, np.ptp(points, axis=0) > 0]

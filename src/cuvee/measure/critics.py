@@ -122,7 +122,9 @@ def judged(
         return -_value(training, tables)[0]
 
     weights = critic.start(len(runs), generator)
-    weights = trained(weights, loss, steps=training.steps, rate=training.rate, judge=missed)
+    weights = trained(
+        weights, loss, steps=training.steps, rate=training.rate, judge=missed, average=True
+    )
     with torch.no_grad():
         tables = _tables(critic, weights, data, judge, training, batches.size)
     values, errors, rest_on = _value(training, tables)

@@ -16,8 +16,8 @@ from cuvee.measure.groups import some_rows
 from cuvee.measure.near import nearest
 from cuvee.measure.neighbours import carried_on
 
-UNKNOWN = 0.25
-"""Set on samples of Gaussian laws."""
+BACK, UNKNOWN = 0.8, 0.25
+"""Set on samples of Gaussian, uniform, Laplace and Student laws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,25 @@ class KnnEntropy:
         """See the class."""
         x = some_rows(a.rows, self.rows, rng)
         self._check(a.name, x)
-        if not np.isfinite(local_entropy(x, self.neighbours)).all():
+        terms = local_entropy(x, self.neighbours)
+        if not np.isfinite(terms).all():
             raise CuveeError(
                 f"{a.name} has rows of which there are more than {self.neighbours} copies: points "
                 "that repeat have no density; measure the entropy of their classes instead."
             )
         # Of the order of the squared distance over which the density is taken to be flat.
         flat = x.shape[1] * (self.neighbours / len(x)) ** (2 / x.shape[1])
-        unknown = (UNKNOWN * flat, 0.0)
-        return carried_on(self._mean, [x], rng=rng, unit=self.unit, unknown=unknown)
+        moved = abs(self._number(x) - float(terms.mean()))
+        unknown = (max(UNKNOWN * flat, moved), 0.0)
+        return carried_on(self._number, [x], rng=rng, unit=self.unit, unknown=unknown)
 
-    def _mean(self, x: np.ndarray) -> float:
-        return float(local_entropy(x, self.neighbours).mean())
+    def _number(self, x: np.ndarray) -> float:
+        """Carried on to no neighbours at all: next to an edge the bias grows like their number to
+        the power of 1 / dims, else more slowly.
+        """
+        k, rate = self.neighbours, 1 / x.shape[1]
+        one, two = (float(local_entropy(x, many).mean()) for many in (k, 2 * k))
+        return one - BACK * (two - one) / (2**rate - 1)
 
     def _check(self, name: str, x: np.ndarray) -> None:
         if flat := np.flatnonzero(np.ptp(x, axis=0) == 0).tolist():
@@ -90,9 +97,9 @@ class KnnEntropy:
                 f"column {flat[0]} of {name} is always the same, which makes the entropy minus "
                 "infinity: leave it out."
             )
-        if len(x) < 8 * (self.neighbours + 1):
+        if len(x) < 12 * self.neighbours:
             raise CuveeError(
-                f"{len(x)} rows: expected {8 * (self.neighbours + 1)} or more for "
+                f"{len(x)} rows: expected {12 * self.neighbours} or more for "
                 f"{self.neighbours} neighbours: give more rows, or fewer neighbours."
             )
 

@@ -22,11 +22,17 @@ LEAST = 60
 SQUARES = 4
 """Columns of a group up to which the network is given their products, too."""
 DRAWS = 400
-ONWARD = 2.0
-"""What neighbours would still gain with more rows, in units of what the last doubling brought."""
-CHANCE = 1.5
-MORE = 0.1
-"""What the network would still gain, in units of what it gained."""
+CHANCE, SPREAD = 2.0, 1.5
+"""Standard errors by which neighbours must be ahead to count; and what rows that are neighbours of
+each other add to their standard error."""
+ONWARD, STEPS = 2.5, 6.0
+"""What neighbours would still gain with more rows, in units of what a doubling brought: what is
+added to the number, and how much more there may be."""
+MORE, GAINS, AGREED = 0.25, 0.8, 0.1
+"""The same of a network, in units of what it gained; and where neighbours agree with it."""
+LEFT_OVER, FORM, TAILS = 0.06, 0.04, 0.1
+"""What may be wrong with a law: in units of its optimism, and of what it says; and how much more a
+law with heavy tails may say, as a few rows carry much of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +157,7 @@ class MutualInformation:
         gap = max(float(np.mean(optimism)), 0.0)
         gain = max(float(gains.mean()), 0.0)
         total = closed + gains if gain else closed
-        sds = (float(total.std() / np.sqrt(len(x))), sd)
+        sds = (float(np.hypot(total.std() / np.sqrt(len(x)), 2 / len(x))), sd)
         # A law says as much too much of its own rows as it says too little of others.
         return Parts(law, float(closed.mean()) + gap / 2, gap, gain, near, step, sds)
 
@@ -215,26 +221,37 @@ def _with_squares(x: Float[np.ndarray, "rows dims"]) -> Float[np.ndarray, "rows 
 
 
 def _by_neighbours(parts: Parts) -> bool:
-    """Neighbours say more than the law and the network, by more than chance."""
-    ahead = parts.near + ONWARD * parts.step - parts.closed - (1 + MORE) * parts.gain
-    return ahead > CHANCE * float(np.hypot(*parts.sds))
+    """They say more than the law and the network, by more than chance.
+
+    Where the network found something, the law is wrong, and what neighbours would still gain counts
+    as well; else it is noise.
+    """
+    near = parts.near + ONWARD * parts.step * (parts.gain > 0.02)
+    gap = near - max(parts.closed + parts.gain, 0.0)
+    return gap > CHANCE * float(np.hypot(*parts.sds))
 
 
 def concluded(parts: Parts, rng: Generator) -> tuple[float, Float[np.ndarray, "draws"]]:
-    """The number, and draws of what it may be."""
-    by_neighbours = _by_neighbours(parts)
-    total = parts.closed + (1 + MORE) * parts.gain
-    value = max(parts.near + ONWARD * parts.step if by_neighbours else total, 0.0)
+    """The number, and draws of what it may be: chance, and evenly what the bias may be.
+
+    How far the bias reaches was set on samples of known laws: upwards by what the law does not
+    explain, as both the network and neighbours find a part of that only.
+    """
+    by_neighbours, sds = _by_neighbours(parts), (parts.sds[0], SPREAD * parts.sds[1])
+    total, far = parts.closed + parts.gain, parts.near + ONWARD * parts.step
+    if by_neighbours:
+        value, low, high = far, ONWARD * parts.step, STEPS * parts.step
+    elif far > total - CHANCE * float(np.hypot(*sds)):  # few columns, or nothing but the law
+        more = STEPS * parts.step * (parts.gain > 0)
+        value, low, high = total, more / 10, max(AGREED * parts.gain, more)
+    else:
+        value, low, high = total + MORE * parts.gain, MORE * parts.gain, GAINS * parts.gain
+    rest = LEFT_OVER * parts.optimism + FORM * max(parts.closed, 0.0)
+    high += TAILS * max(parts.closed, 0.0) * np.isfinite(parts.law.freedom)
     share = (np.arange(DRAWS) + 0.5) / DRAWS
-    draws = value + parts.sds[by_neighbours] * rng.permutation(stdtrit(10, share))
-    low, high = _unknown(parts)
-    draws += rng.permutation(share) * (low + high) - low
-    return value, np.maximum(draws, 0.0)
-
-
-def _unknown(parts: Parts) -> tuple[float, float]:
-    """How far the bias may reach down and up."""
-    return 0.0, 0.0
+    draws = value + sds[by_neighbours] * rng.permutation(stdtrit(10, share))
+    draws += rng.permutation(share) * (low + high + 2 * rest) - low - rest
+    return max(value, 0.0), np.maximum(draws, 0.0)
 
 
 def said(parts: Parts) -> str:
@@ -244,5 +261,5 @@ def said(parts: Parts) -> str:
     of = "ranks" if parts.law.space == "ranks" else "columns"
     return (
         f"{form} of the {of} says {parts.closed:.3f}, a network adds {parts.gain:.3f}, neighbours "
-        f"say {parts.near:.3f} nats: the larger was taken."
+        f"say {parts.near:.3f} nats: the largest was taken."
     )

@@ -21,8 +21,6 @@ LEVELS = (-6.0, 9.0)
 """Of the log of the signal-to-noise ratio. What lies outside is less than a hundredth of a nat for
 a column, unless it is known to one part in a hundred."""
 FEATURES = 6
-AVERAGE = 10
-"""Weights are averaged over about one step in so many, up to the last."""
 BLOCK = 4096
 NOISED, GIVEN, ABSENT = 1, 0, -1
 Contrast = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]
@@ -186,8 +184,7 @@ def integrals(
     start[:, -net.shape.lengths[-2] - net.shape.lengths[-1] :] *= 0.01
     weights = trained(
         start, lambda weights: lost(weights, batches.next(), generator),
-        steps=diffusion.steps, rate=diffusion.rate, judge=judge,
-        average=max(1 - AVERAGE / diffusion.steps, 0.0),
+        steps=diffusion.steps, rate=diffusion.rate, judge=judge, average=True,
     )  # fmt: skip
     judges = torch.from_numpy(np.stack([run.judge for run in runs]))
     with torch.no_grad():

@@ -17,6 +17,7 @@ Loss = Callable[[Tensor], Tensor]
 """Weights of all networks -> the loss of each."""
 CLIP = 1.0
 """Largest norm of a network's gradient."""
+AVERAGE = 10
 
 
 class Shape:
@@ -66,7 +67,7 @@ def generator_of(rng: Generator) -> torch.Generator:
 
 def trained(
     weights: Tensor, loss: Loss, *, steps: int, rate: float, judge: Loss | None = None,
-    looks: int = 20, average: float = 0.0,
+    looks: int = 20, average: bool = False,
 ) -> Tensor:  # fmt: skip
     """Weights after so many steps of Adam, with a rate that falls to 0 like a cosine.
 
@@ -77,13 +78,13 @@ def trained(
         rate: At the start.
         judge: If given, each network keeps the weights at which this was lowest.
         looks: How often that is looked at.
-        average: Weights are averaged over the last steps, about 1 / (1 - average) of them.
+        average: Weights are averaged over the last steps, about one in AVERAGE of all.
     """
     weights = weights.clone().requires_grad_()
     mean, square = torch.zeros_like(weights), torch.zeros_like(weights)
     best, lowest = weights.detach().clone(), torch.full((len(weights), 1), torch.inf)
     kept = weights.detach().clone()
-    every = max(steps // looks, 1)
+    every, slow = max(steps // looks, 1), max(1 - AVERAGE / steps, 0.0)
     for step in range(1, steps + 1):
         (slope,) = torch.autograd.grad(loss(weights).sum(), weights)
         with torch.no_grad():
@@ -95,7 +96,7 @@ def trained(
             root = (square / (1 - 0.999**step)).sqrt_().add_(1e-8)
             weights.addcdiv_(mean, root, value=-now)
             if average:
-                kept.lerp_(weights, 1 - min(average, step / (step + 10)))
+                kept.lerp_(weights, 1 - min(slow, step / (step + 10)))
             now_kept = kept if average else weights
             if judge is not None and (step % every == 0 or step == steps):
                 value = judge(now_kept)[:, None].nan_to_num(torch.inf)
