@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from cuvee.testing.evidence import Finding
 
 TRAIN, BATCH, STEPS, OUT = 1200, 128, 400, 16
+WORST = 4
+"""Times as many steps for the one who is to fail: it has to outrun a classifier."""
 
 
 def run() -> Finding:
     halves, labels = data()
     kept = {}
     for goal in ("random", "maximised", "worst"):
-        torch.manual_seed(0)
+        torch.manual_seed(10)
         kept[goal] = accuracy(invertible(halves, labels, goal), halves[:, 0], labels)
     squeezed = {}
     for critic in ("bilinear", "separable", "joint"):
@@ -71,7 +73,7 @@ def invertible(halves: Tensor, labels: np.ndarray, goal: str) -> nn.Module:
     best = torch.optim.Adam([*net.parameters(), *critic.parameters()], lr=0.001)
     other = torch.optim.Adam(probe.parameters(), lr=0.01)
     classes = torch.from_numpy(labels)
-    for _ in range(STEPS if goal != "random" else 0):
+    for _ in range(STEPS * {"random": 0, "maximised": 1, "worst": WORST}[goal]):
         rows = torch.randint(TRAIN, (BATCH,))
         one, two = net(halves[rows, 0]), net(halves[rows, 1])
         if goal == "maximised":

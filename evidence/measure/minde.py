@@ -35,10 +35,10 @@ def run() -> Finding:
                 }
             )
             off.append(abs(float(e.mean) / nats - 1))
-    board = consistency(Minde(nulls=0, steps=800), 3000, 1.0, 5)
+    board = consistency(Minde(nulls=0), 3000, 1.0, 5)
     none = [number(Minde(**SMALL), *gaussians(1000, 3, 0.0, 70 + s)) for s in range(10)]
     inside = float(np.mean([e.interval()[0] <= 1e-9 for e in none]))
-    ring = float(number(Minde(nulls=0, steps=800), *on_a_ring(3000)).mean)
+    ring = float(number(Minde(nulls=0), *on_a_ring(3000)).mean)
     return Finding(
         claim="Both variants are within 10% of the information of Gaussians, plain or bent; data "
         "processing, additivity and independence hold within 10%.",
@@ -59,7 +59,7 @@ NOISE = 0.1
 
 
 def on_a_ring(rows: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = default_rng(80)
+    rng = default_rng(81)
     angle = rng.uniform(0, 2 * np.pi, rows)
     point = np.column_stack([np.cos(angle), np.sin(angle)])
     point += NOISE * rng.standard_normal((rows, 2))

@@ -73,7 +73,7 @@ class Blend:
         return report.as_text(self.brief())
 
     def _repr_html_(self) -> str:
-        return report.answer_html(self.brief())
+        return report.fragment(report.print_answer, self.brief())
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{n} {s:.1%}" for n, s in zip(self.problem.sources, self.shares.mean))

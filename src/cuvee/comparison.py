@@ -84,6 +84,9 @@ class Comparison:
     def __str__(self) -> str:
         return report.comparison_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_comparison, self.to_dict())
+
     def objective(self, result: Result) -> Estimate | None:
         """The objective that a method reached, on the draws of its losses."""
         if result.losses is None:

@@ -76,6 +76,9 @@ class Prediction:
     def __str__(self) -> str:
         return report.prediction_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_prediction, self.to_dict())
+
     def to_dict(self) -> dict[str, Any]:
         """As `cuvee predict --json` prints it."""
         fitted = self.fitted

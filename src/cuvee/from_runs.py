@@ -72,6 +72,9 @@ class Chosen:
     def __str__(self) -> str:
         return report.as_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_answer, self.to_dict())
+
     def probability_better(self, rival: str = "uniform") -> float:
         """Share of draws in which the objective is below a rival's; NaN if unknown."""
         return probability_better(self, rival)

@@ -23,8 +23,10 @@ LINE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Shares of a source at which the objective is looked at, beside its own."""
 CLOSE = 0.003
 """Shares that lie so close to its own are not looked at."""
-LEVELS = 9
-"""Shares from 0 to 1 of each of two sources."""
+LEVELS = 7
+"""Shares of each of two sources that are looked at together."""
+WIDE = (2.4, 0.2)
+"""They reach from 0 to so many times the source's share, and at least so far."""
 LARGEST = 3
 """Sources of which pairs are looked at."""
 MATTERS = 1e-3
@@ -70,7 +72,8 @@ class Landscape:
         budget, k = float(self.problem.tokens), len(self.problem.sources)
         pairs = _pairs(self.shares) if k > 2 else []
         lines = [[self._toward(i, share) for share in self._stops(i)] for i in range(k)]
-        planes = [[self._beside(i, j, a, b) for a, b in _triangle()] for i, j in pairs]
+        grids = [self._grid(i, j) for i, j in pairs]
+        planes = [[self._beside(i, j, a, b) for a, b in grid] for (i, j), grid in zip(pairs, grids)]
         every = [self.shares, *sum(lines, []), *sum(planes, [])] if k > 1 else [self.shares]
         found = iter(self._objectives([(np.asarray(w), budget) for w in every]))
         here = next(found)
@@ -78,7 +81,7 @@ class Landscape:
         if k > 1:
             at = [[difference(next(found), here) for _ in line] for line in lines]
             told["sources"] = {
-                name: self._source(i, lines[i], at[i]) for i, name in enumerate(self.problem.sources)
+                n: self._source(i, lines[i], at[i]) for i, n in enumerate(self.problem.sources)
             }
             told["surfaces"] = [
                 self._surface(pair, plane, [difference(next(found), here) for _ in plane])
@@ -151,12 +154,18 @@ class Landscape:
     def _surface(
         self, pair: tuple[int, int], plane: list[Shares], at: list[Estimate]
     ) -> dict[str, Any]:
-        names = self.problem.sources
+        names, both = self.problem.sources, list(pair)
         points = [
-            {"shares": [a, b], **_numbers(e), "within_limits": self._allowed(w)}
-            for (a, b), w, e in zip(_triangle(), plane, at)
+            {"shares": list(map(float, w[both])), **_numbers(e), "within_limits": self._allowed(w)}
+            for w, e in zip(plane, at)
         ]
         return {"sources": [names[n] for n in pair], "points": points}
+
+    def _grid(self, i: int, j: int) -> list[tuple[float, float]]:
+        """Shares of two sources that sum to 1 at most."""
+        ends = [min(1.0, max(WIDE[0] * float(self.shares[n]), WIDE[1])) for n in (i, j)]
+        across, up = (np.linspace(0, end, LEVELS).tolist() for end in ends)
+        return [(a, b) for a in across for b in up if a + b <= 1 + NONE]
 
     def _more(self, here: Estimate) -> list[dict[str, Any]]:
         """What more tokens give with the same shares, and which source would run out."""
@@ -245,12 +254,6 @@ def _crossing(x: np.ndarray, y: np.ndarray, inside: int, outside: int) -> float:
     """Where a line between two stops rises above `MATTERS`."""
     part = (MATTERS - y[inside]) / (y[outside] - y[inside])
     return float(x[inside] + np.clip(part, 0, 1) * (x[outside] - x[inside]))
-
-
-def _triangle() -> list[tuple[float, float]]:
-    """Shares of two sources, in steps, that sum to 1 at most."""
-    step = LEVELS - 1
-    return [(a / step, b / step) for a in range(LEVELS) for b in range(LEVELS - a)]
 
 
 def _pairs(shares: Shares) -> list[tuple[int, int]]:

@@ -87,6 +87,9 @@ class LawScores:
     def __str__(self) -> str:
         return report.law_scores_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_law_scores, self.to_dict())
+
     def verdict(self) -> str:
         """Who extrapolates best, and whether by more than the choice of runs, in a sentence."""
         if not self.rows:

@@ -58,7 +58,7 @@ class Likeness:
         if len(self.data.sources) < 2:
             return {"not_computed": "there is only one source."}
         if self.data.units.name == ROWS:
-            return {"not_computed": "the sources hold rows of numbers, and only words are compared."}
+            return {"not_computed": "the sources hold rows of numbers; words are compared."}
         some = sorted(self.order[:MOST])
         parts = parts_of([self.data.sources[i] for i in some], [self.sizes[i] for i in some],
                          self.seed)  # fmt: skip
@@ -233,9 +233,7 @@ def _differ(tables: Sequence[np.ndarray], seed: int, cell: tuple[int, int]) -> E
 
     rng = stream(seed, "likeness", *cell)
     i, j = cell
-    return contrasted(
-        of_blocks, tables[i], tables[j], rng=rng, unit="nats", splits=SPLITS, nulls=0
-    )
+    return contrasted(of_blocks, tables[i], tables[j], rng=rng, unit="nats", splits=SPLITS, nulls=0)
 
 
 __all__ = ["Likeness", "Part", "frequent", "parts_of"]

@@ -103,6 +103,9 @@ class Plan:
     def __str__(self) -> str:
         return report.plan_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_plan, self.to_dict())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain names, numbers, lists: what `--dry-run --json` prints."""
         return asdict(self)

@@ -55,6 +55,9 @@ class Contrast:
     def __str__(self) -> str:
         return report.contrast_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_contrast, self.to_dict())
+
     def to_dict(self) -> dict[str, Any]:
         """As `cuvee predict --against --json` prints it."""
         low, high = self.verdict.difference.interval(0.9)

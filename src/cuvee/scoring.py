@@ -118,6 +118,9 @@ class Scores:
     def __str__(self) -> str:
         return report.scores_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_scores, self.to_dict())
+
     def verdict(self) -> str:
         """Who ranks best, and whether by more than noise, in a sentence."""
         rows = sorted(self.rows, key=lambda r: -np.nan_to_num(r.mean("spearman"), nan=-2))

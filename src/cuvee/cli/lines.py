@@ -23,7 +23,7 @@ def hanging(first: str, text: str, columns: int | None) -> str:
     if columns is None:
         return first + text
     rest = " " * min(len(first), columns // 2)
-    return "\n".join(wrap(first + text, max(columns, 20), subsequent_indent=rest))
+    return _filled(first + text, columns, "", rest)
 
 
 def reflow(docstring: str, columns: int | None) -> str:
@@ -38,15 +38,23 @@ def reflow(docstring: str, columns: int | None) -> str:
             whole[-1] = (start, f"{before} {text}")
         else:
             whole.append((indent, text))
-    return "\n".join(hanging_indent(indent, text, columns) for indent, text in whole)
+    return "\n".join(_paragraph(indent, text, columns) for indent, text in whole)
 
 
-def hanging_indent(indent: int, text: str, columns: int) -> str:
+def _paragraph(indent: int, text: str, columns: int) -> str:
     """A paragraph at its indent; an item's further lines stand a step to the right of it."""
     deeper = indent + 4 * bool(indent and ITEM.match(text))
+    return _filled(text, columns, " " * indent, " " * deeper)
+
+
+def _filled(text: str, columns: int, first: str, rest: str) -> str:
+    """Broken at blanks alone: a path or a flag stays whole, to be copied."""
     return "\n".join(
-        wrap(text, max(columns, 20), initial_indent=" " * indent, subsequent_indent=" " * deeper)
-    )
+        wrap(
+            text, max(columns, 20), initial_indent=first, subsequent_indent=rest,
+            break_on_hyphens=False, break_long_words=False,
+        )
+    )  # fmt: skip
 
 
 def _continues(start: int, before: str, indent: int, text: str) -> bool:

@@ -1,7 +1,9 @@
 """The commands and their flags."""
 
 import argparse
+import re
 from importlib import import_module
+from textwrap import wrap
 from typing import Any, NoReturn
 
 from cuvee import __version__
@@ -14,6 +16,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Ends the program with status 2."""
         self.exit(2, f"cuvee: {message}; see {self.prog} --help.\n")
+
+
+class Help(argparse.HelpFormatter):
+    """Fills prose to the width of the terminal, and leaves examples, which are indented, alone."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(
+            line if line.startswith("  ") else self._filled(line, width)
+            for line in re.sub(r"(?<=\S)\n(?=\S)", " ", text).splitlines()
+        )
+
+    @staticmethod
+    def _filled(line: str, width: int) -> str:
+        return "\n".join(wrap(line, width, break_on_hyphens=False, break_long_words=False))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +91,7 @@ def _command(commands: Any, name: str, text: str, run: str) -> argparse.Argument
     first, _, rest = text.partition("\n")
     parser = commands.add_parser(
         name, help=first, description=first, epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )  # fmt: skip
     module, function = run.split(":")
 

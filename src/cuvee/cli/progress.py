@@ -33,6 +33,17 @@ class Rate(ProgressColumn):
         return Text(f"{number:,.0f}/{unit}".rjust(9), "progress.data.speed")
 
 
+def columns() -> tuple[ProgressColumn, ...]:
+    """What a line of progress says: what, how far, how fast, and how long still."""
+    return (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+
+
 def _waits() -> Report:
     """For the log of a batch job: only for whom it waits, once each."""
     said: set[str] = set()
@@ -58,14 +69,7 @@ def progress(quiet: bool) -> Iterator[Report]:
     if not console.is_terminal:
         yield _waits()
         return
-    columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns(), console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(label: str, done: int, total: int) -> None:

@@ -19,7 +19,8 @@ Predict the losses of mixtures that you give, without training or by one small r
 
   cuvee trial 'web=web/*.parquet' code=code/ --target val.jsonl --budget 10M \\
       --shares mixtures.csv --out losses.csv
-  cuvee trial 'web=web/*.parquet' code=code/ --shares web=0.3,code=0.7 --budget 10M
+  cuvee trial 'web=web/*.parquet' code=code/ --shares web=0.3,code=0.7 \\
+      --budget 10M
 
 mixtures.csv has columns share/<source>; losses.csv has the same rows in the same order,
 with loss/<target> and its spread sd/<target>. With --proxy transformer each mixture is trained on.
@@ -36,7 +37,8 @@ same proxy tokens on its trials.
 SCORE = """\
 How well does each method forecast runs that it has not seen?
 
-  cuvee score --runs train.csv --test test.csv --methods surrogate,regmix,mixing_law
+  cuvee score --runs train.csv --test test.csv \\
+      --methods surrogate,regmix,mixing_law
 
 Every method is fitted to the first table and judged on the second: rank correlation, error,
 regret of the mixture that it would choose, coverage of its intervals, seconds.
@@ -46,7 +48,8 @@ PREDICT = """\
 What would training give at another budget or size? A law fitted to your runs, and how sure it is.
 
   cuvee predict runs.csv --at params=7e9,tokens=140e9
-  cuvee predict runs.csv --method chinchilla --target pile --budget-flops 1e24 --chart law.html
+  cuvee predict runs.csv --method chinchilla --target pile \\
+      --budget-flops 1e24 --chart law.html
   cuvee predict runs.csv --methods all
   cuvee predict ours.csv --against theirs.csv --at params=7e9,tokens=140e9
 
@@ -58,7 +61,9 @@ CHOOSE = """\
 Choose documents of a pool: those that a target needs, or that cover the rest best.
 
   cuvee choose 'web/*.parquet' -k 10% --target val.jsonl --out chosen.parquet
-  cuvee choose web=web/ code=code/ -k 20M-tokens --target val.jsonl --method rds --out a.jsonl.zst
+  cuvee choose web=web/ code=code/ -k 20M-tokens --target val.jsonl \\
+      --method rds \\
+      --out a.jsonl.zst
   cuvee choose 'web/*.parquet' -k 5000 --target val.jsonl --methods all
 
 Every column is kept; choice_rank, choice_score and choice_group say why a document was taken.
@@ -69,7 +74,8 @@ Find documents that stand more than once, exactly or nearly, and write what stay
 
   cuvee dedup 'web/*.parquet' --out kept.parquet
   cuvee dedup web=web/ code=code/ --method exact --attributes duplicates/
-  cuvee dedup 'web/*.parquet' --method minhash:threshold=0.7 --report report.json
+  cuvee dedup 'web/*.parquet' --method minhash:threshold=0.7 \\
+      --report report.json
 
 Of a group the copy with the lowest hash stays, so the order of files decides about nothing. Every
 column is kept; with --attributes the data stay as they are, and a side file says what became of
@@ -79,7 +85,8 @@ DECONTAMINATE = """\
 Take test text out of the sources, and say what had leaked.
 
   cuvee decontaminate 'web/*.parquet' --against test.jsonl --out clean.parquet
-  cuvee decontaminate web=web/ --against mmlu=mmlu.jsonl --cut --out clean.jsonl.zst
+  cuvee decontaminate web=web/ --against mmlu=mmlu.jsonl --cut \\
+      --out clean.jsonl.zst
 
 A document goes that shares an n-gram of 13 words with a test document; with --cut only the shared
 passage goes.
@@ -88,14 +95,16 @@ ATTRIBUTES = """\
 Find out about each document, and write it beside the data, which stay as they are.
 
   cuvee attributes 'web/*.parquet' --of gopher,compression --out attributes/
-  cuvee attributes web=web/ --of perplexity --reference val.jsonl --out attributes/
+  cuvee attributes web=web/ --of perplexity --reference val.jsonl \\
+      --out attributes/
 
 `cuvee methods attributes` lists what can be asked for.
 """
 FILTER = """\
 Write the documents of which something is known to be so.
 
-  cuvee filter 'web/*.parquet' --attributes attributes/ --where gopher_keep --out good.parquet
+  cuvee filter 'web/*.parquet' --attributes attributes/ \\
+      --where gopher_keep --out good.parquet
 
 The attributes are those that `cuvee attributes` has written for the same files.
 """
@@ -117,7 +126,8 @@ How much is in the data, and how do sources differ? A number with its interval, 
   cuvee measure a.npy b.npy --paired
   cuvee measure runs.csv --x lr,batch --y loss --method ksg
   cuvee measure web.parquet --methods suitable
-  cuvee measure web=web.parquet code=code/ books=books.jsonl --pairs --out differ.html
+  cuvee measure web=web.parquet code=code/ books=books.jsonl --pairs \\
+      --out differ.html
 
 `cuvee methods measure` lists what can be measured. Text is measured through its features.
 """
@@ -143,7 +153,8 @@ The page is served on this machine only, to whoever opens the address that is pr
 INFER = """\
 What was a tokenizer trained on? Shares of candidate sources, from its list of merges.
 
-  cuvee infer tokenizer.json de='german/*.parquet' en='english/*.parquet' code=code/
+  cuvee infer tokenizer.json de='german/*.parquet' en='english/*.parquet' \\
+      code=code/
 
 Give samples of every source that may have been in its training text.
 """
@@ -160,7 +171,8 @@ Write a mixed dataset in the form that a trainer reads.
 
   cuvee export mixed/ --to megatron --out megatron/
   cuvee export mixed/ --to mds --out shards/
-  cuvee export mixed/ --to tokens:eos=none --tokenizer tokenizer.json --out tokens/
+  cuvee export mixed/ --to tokens:eos=none --tokenizer tokenizer.json \\
+      --out tokens/
 
 Some stacks read the mixed documents in a form of their own; others mix each source's own files and
 are given the weights. `cuvee methods trainers` lists them all.
@@ -188,9 +200,12 @@ List the methods of every room, or of one; or say all of a method and its settin
 COMPLETION = """\
 Print what a shell needs to complete commands, flags, names of methods, and files.
 
-  bash:  cuvee completion bash > ~/.local/share/bash-completion/completions/cuvee
-  zsh:   cuvee completion zsh > ~/.zfunc/_cuvee   (with ~/.zfunc in fpath, before compinit)
+  bash:  cuvee completion bash > cuvee.bash; source ./cuvee.bash
+  zsh:   cuvee completion zsh > ~/.zfunc/_cuvee
   fish:  cuvee completion fish > ~/.config/fish/completions/cuvee.fish
+
+Folders that your shell reads by itself are best: in bash those of
+~/.local/share/bash-completion/completions, in zsh those of fpath.
 """
 EVIDENCE = """\
 Run a method's own central claim at small scale, and record what came out.

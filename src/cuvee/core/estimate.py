@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,6 +16,8 @@ Spread = Literal[
 """What varies from draw to draw. `samples`: another sample of the same size, and what is not known
 of this one's bias; `exact`: nothing can vary; `none`: the spread was not measured."""
 Bound = Literal["", "lower", "upper"]
+SHOWN = 40
+"""Rows of a notebook's table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +94,34 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{with_spread(self.mean, self.sd, self.spread)} {self.unit}".strip()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: one number as a line, several as a table of at most `SHOWN` rows."""
+        unit, varies = escape(self.unit), escape(self.spread)
+        many = "1 draw" if len(self.draws) == 1 else f"{len(self.draws)} draws"
+        said = f"{unit} (spread: {varies}, {many})"
+        if not np.ndim(self.mean):
+            low, high = self.interval()
+            ends = "" if np.isnan(low) else f", 90% interval {low:.4g} to {high:.4g}"
+            return f"<div>{with_spread(self.mean, self.sd, self.spread)} {said}{ends}</div>"
+        low, high = self.interval()
+        places = [*np.ndindex(np.shape(self.mean))]
+        rows = "".join(
+            f"<tr><th>{', '.join(map(str, i))}</th><td>{self.mean[i]:.4g}</td>"
+            f"<td>{_shown(self.sd[i])}</td><td>{_shown(low[i])}</td><td>{_shown(high[i])}</td></tr>"
+            for i in places[:SHOWN]
+        )
+        more = f"<p>{len(places) - SHOWN:,} more are not shown.</p>" if places[SHOWN:] else ""
+        heads = "".join(f"<th>{name}</th>" for name in ("", "mean", "±", "5%", "95%"))
+        return (
+            f"<table><caption>{said}</caption><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>{more}"
+        )
+
+
+def _shown(number: float) -> str:
+    """Of a notebook's table: an empty cell for what was not measured."""
+    return "" if np.isnan(number) else f"{number:.4g}"
 
 
 def stack(estimates: Sequence[Estimate]) -> Estimate:

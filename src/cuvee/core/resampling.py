@@ -147,7 +147,7 @@ def contrast(
     own = np.array([[_less(half) for half in split[1:]] for split in found])
     rows = least if cap is None else min(least, 2 * cap * blocks)
     return Contrast(
-        limit, chance(own) / float(np.sqrt(blocks)), abs(limit - large),
+        limit, chance(own, apart=blocks > 1) / float(np.sqrt(blocks)), abs(limit - large),
         float(found[:, 0, 0].mean()), blocks, rows,
     )  # fmt: skip
 
@@ -187,12 +187,16 @@ def around(
     return Estimate(found, unit, "samples", np.asarray(center), bound, null, notes)
 
 
-def chance(halves: Float[np.ndarray, "splits 2"]) -> float:
+def chance(halves: Float[np.ndarray, "splits 2"], *, apart: bool = False) -> float:
     """How much the number of all rows varies, from the numbers of both halves of some splits.
 
     Half the difference of two halves varies as the whole does, as far as rows add up to the
     number. As far as pairs of rows do, it varies four times as much in variance, three too many,
     and the mean of two halves shows how much that is.
+
+    Args:
+        halves: Numbers of both halves of each split.
+        apart: Whether splits are of different rows: their means then vary by these, too.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -200,7 +204,7 @@ def chance(halves: Float[np.ndarray, "splits 2"]) -> float:
     even = np.var(halves.mean(axis=1), ddof=1)
     # A spread that is known from few splits: as much wider as Student's interval.
     wider = stdtrit(len(halves) - 1, LEVEL) / ndtri(LEVEL)
-    return float(np.sqrt(max(odd - even, even)) * wider)
+    return float(np.sqrt(odd if apart else max(odd - even, even)) * wider)
 
 
 def _pair(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import escape
 from math import isnan
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,9 @@ from cuvee.core.files import write_whole
 from cuvee.core.mixture import Shares
 from cuvee.core.points import Points
 from cuvee.core.problem import Problem
+
+SHOWN = 10
+"""Trials in a notebook's table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +189,27 @@ class Study:
         if not self.trials:
             raise CuveeError("no trial has been run yet: propose and run some first.")
         return int(np.argmin(self.scores))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many trials, and the best of them with their shares."""
+        problem, count = self.problem, len(self.trials)
+        said = f"Study of {len(problem.sources)} sources: {count} trial{'s' * (count != 1)}"
+        if not count:
+            return f"<div>{said}.</div>"
+        scores, shares = self.scores, self.shares
+        order = np.argsort(scores, kind="stable")[:SHOWN].tolist()
+        heads = "".join(f"<th>{escape(n)}</th>" for n in ("", "objective", *problem.sources))
+        rows = "".join(
+            f"<tr><th>{i}</th><td>{scores[i]:.4f}</td>"
+            + "".join(f"<td>{share:.1%}</td>" for share in shares[i])
+            + "</tr>"
+            for i in order
+        )
+        return (
+            f"<table><caption>{said}; the best {len(order)} by the objective, in "
+            f"{escape(self.outcomes[0].losses.unit)}</caption><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the run table: run, tokens, seed, params, after, share/..., loss/..., sd/..."""

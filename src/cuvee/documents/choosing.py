@@ -61,6 +61,9 @@ class Chosen:
     def __str__(self) -> str:
         return report.choice_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_choice, self.to_dict())
+
     def to_dict(self) -> dict[str, Any]:
         """As `cuvee choose --json` prints it."""
         pool, choice = self.opened.pool, self.choice

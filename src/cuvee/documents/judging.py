@@ -71,6 +71,9 @@ class Board:
     def __str__(self) -> str:
         return report.board_text(self.to_dict())
 
+    def _repr_html_(self) -> str:
+        return report.fragment(report.print_board, self.to_dict())
+
     def gain(self, one: Judged) -> Estimate | None:
         """How much lower the loss is than that of random choice, by paired draws."""
         base = next((j for j in self.judged if j.name == BASELINE), None)

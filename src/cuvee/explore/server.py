@@ -9,13 +9,14 @@ use. And what comes from another page, by its `Origin`, is refused.
 import json
 import secrets
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hmac import compare_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cuvee import engine as engines
 from cuvee.core import CuveeError
@@ -62,11 +63,11 @@ class Explorer:
         self.port = int(self._server.server_address[1])
         self.answers: Mapping[str, Answer] = {
             "/api/about": lambda _: session.about(),
-            "/api/predict": lambda q: session.predict(q.get("shares"), q.get("tokens")),
-            "/api/limits": lambda q: session.limits(q.get("tokens")),
-            "/api/suggest": lambda q: session.suggest(str(q.get("method")), q.get("tokens")),
-            "/api/add": lambda q: session.add(q.get("shares"), q.get("tokens"), q.get("losses")),
-            "/api/write": lambda q: session.write(q.get("shares"), q.get("tokens"), q.get("name")),
+            "/api/predict": lambda q: session.predict(q["shares"], q["tokens"]),
+            "/api/limits": lambda q: session.limits(q["tokens"]),
+            "/api/suggest": lambda q: session.suggest(str(q["method"]), q["tokens"]),
+            "/api/add": lambda q: session.add(q["shares"], q["tokens"], q["losses"]),
+            "/api/write": lambda q: session.write(q["shares"], q["tokens"], q["name"]),
         }
 
     @property
@@ -95,8 +96,11 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
     timeout = 60
+
+    @property
+    def explorer(self) -> Explorer:
+        return cast(_Server, self.server).explorer
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: paths are of no interest."""
@@ -118,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A question about the data."""
-        explorer = self.server.explorer
+        explorer = self.explorer
         if not self._is_ours():
             return
         given = self.headers.get(HEADER, "")
@@ -147,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(400, "expected a JSON object.")
             return
         try:
-            found = to_json(answer(question))
+            found = to_json(answer(defaultdict(lambda: None, question)))
         except CuveeError as error:
             self._refuse(422, str(error))
             return
@@ -158,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_ours(self) -> bool:
         """Whether the question was sent to this address, and not by another page."""
-        port = self.server.explorer.port
+        port = self.explorer.port
         ours = {f"{LOOPBACK}:{port}", f"localhost:{port}"}
         origin = self.headers.get("Origin")
         if self.headers.get("Host") not in ours:

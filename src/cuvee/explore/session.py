@@ -154,7 +154,7 @@ class Session:
 
     def limits(self, tokens: int) -> dict[str, Any]:
         """Least and largest share of each source."""
-        problem = self.problem(tokens)
+        problem = self.problem(self._tokens(tokens))
         return {"low": problem.low.tolist(), "high": problem.high.tolist()}
 
     def predict(self, shares: Sequence[float], tokens: int) -> dict[str, Any]:

@@ -122,4 +122,4 @@ def _overlap(one: Mixture, two: Mixture) -> float:
     gap = mean[:, None] - means[None]
     far = np.einsum("ijd,ijd->ij", gap, np.linalg.solve(both, gap[..., None])[..., 0])
     size = np.linalg.slogdet(2 * np.pi * both)[1]
-    return float(logsumexp(-0.5 * (far + size), b=np.outer(weight, others)))
+    return float(np.asarray(logsumexp(-0.5 * (far + size), b=np.outer(weight, others))))

@@ -31,7 +31,7 @@ HASHED = 1 << 16
 def grouped(a: Sample, rng: Generator) -> Table:
     """Counts of the symbols that occur, in groups of documents of about the same size.
 
-    Of fewer documents than groups, occurrences are dealt one by one.
+    Classes of rows are dealt one by one, and so are words of fewer documents than groups.
 
     Raises:
         CuveeError: There are hardly any.
@@ -44,7 +44,7 @@ def grouped(a: Sample, rng: Generator) -> Table:
             f"{a.name} has {counts.sum():.0f} symbols: expected {2 * GROUPS} or more; give more."
         )
     dense = np.asarray(table[:, seen].todense(), np.float64)
-    if few_documents(a):
+    if few_documents(a) or _by_row(a):
         return _dealt(dense.sum(axis=0), rng)
     # The largest block goes with the smallest.
     order = np.argsort(-dense.sum(axis=1), kind="stable")
@@ -104,8 +104,15 @@ def _further(value: float, half: float, quarter: float, fastest: float) -> float
     return HALFWAY * last / (ratio - 1)
 
 
+def _by_row(a: Sample) -> bool:
+    """Each row has one symbol: its class."""
+    return a.labels is not None and a.blocks.sum() == len(a)
+
+
 def few_documents(a: Sample) -> tuple[str, ...]:
     """A sentence if documents are too few to be left out one after the other."""
+    if _by_row(a):
+        return ()
     full = int((np.asarray(a.blocks.sum(axis=1)).ravel() > 0).sum())
     if full >= GROUPS:
         return ()

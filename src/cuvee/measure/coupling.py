@@ -70,11 +70,11 @@ class Coupling:
         least_rows = min(len(x), len(y))
         if least_rows < 2 * GROUPS:
             raise CuveeError(f"expected {2 * GROUPS} or more rows, got {least_rows}: give more.")
-        table, number = _dealt(x, y), self._left_open(x, y)
+        table, number = _dealt(x, y, rng), self._left_open(x, y)
         # Chance splits masses that are equal: what it adds falls with the root of the rows.
         found = of_groups(
             lambda some: number(table[some].sum(axis=0)), rng=rng, unit=self.unit, rate=0.5,
-            slowest=0.4, low=0.0,
+            slowest=0.4, doubt=1.0, low=0.0,
         )  # fmt: skip
         p, q = (np.bincount(z) / len(z) for z in (x, y))
         code = coded(p, self.rate or np.inf)
@@ -95,8 +95,8 @@ class Coupling:
         return number
 
 
-def _dealt(x: np.ndarray, y: np.ndarray) -> Float[np.ndarray, "groups symbols"]:
-    """Counts of both, in groups of rows."""
-    tables = [block_counts(z).toarray() for z in (x, y)]
+def _dealt(x: np.ndarray, y: np.ndarray, rng: Generator) -> Float[np.ndarray, "groups symbols"]:
+    """Counts of both, in groups of rows: of mixed ones, as rows come sorted by what they hold."""
+    tables = [block_counts(rng.permutation(z)).toarray() for z in (x, y)]
     both = np.concatenate(tables, axis=1)
     return both[:GROUPS] + both[GROUPS:]

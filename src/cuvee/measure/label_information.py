@@ -67,7 +67,9 @@ class LabelInformation:
 
     def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
         """See the class."""
-        x, y = (np.unique(s.classes, return_inverse=True)[1] for s in (a, b or a))
+        # Rows come sorted by what they hold: groups of them would all be alike.
+        order = rng.permutation(len(a))
+        x, y = (np.unique(s.classes[order], return_inverse=True)[1] for s in (a, b or a))
         table = Table.of(x, y)
         moved = [Table.of(x, rng.permutation(y)) for _ in range(max(self.nulls, SHUFFLES))]
         lost = float(np.mean([shuffled.information("plugin") for shuffled in moved]))

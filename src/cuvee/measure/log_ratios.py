@@ -62,12 +62,12 @@ def kde(x: np.ndarray, y: np.ndarray, rng: Generator, hold: dict[str, float]) ->
 
 def neighbours(x: np.ndarray, y: np.ndarray, rng: Generator, hold: dict[str, float]) -> Ratio:
     """From the share of each sample among a row's nearest ones, a root of all of them."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     both = np.concatenate([x, y])
     scale = both.std(axis=0)
     scale[scale == 0] = 1
-    tree, near = cKDTree(both / scale), max(int(np.sqrt(len(both))), 3)
+    tree, near = KDTree(both / scale), max(int(np.sqrt(len(both))), 3)
 
     def ratio(z: np.ndarray) -> np.ndarray:
         ours = (tree.query(z / scale, near)[1] < len(x)).sum(axis=1)

@@ -52,10 +52,10 @@ class Minde:
     unit: ClassVar[str] = "nats"
     keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "monotone")
     variant: Literal["conditional", "joint"] = "conditional"
-    hidden: int = 96
+    hidden: int = 64
     batch: int = 256
-    steps: int = 1200
-    rate: float = 0.003
+    steps: int = 2000
+    rate: float = 0.01
     passes: int = 16
     baseline: bool = True
     nulls: int = 1

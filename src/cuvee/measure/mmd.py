@@ -22,7 +22,7 @@ from cuvee.measure.kernel_tables import (
 )
 
 SCALES = (0.5, 1.0, 2.0)
-"""Bandwidths, as parts of the one asked for; their kernels are averaged."""
+"""Bandwidths, as parts of the one asked for, each twice the last; their kernels are averaged."""
 BLOCK = 1 << 13
 WAYS = ("auto", "exact", "features")
 
@@ -119,9 +119,14 @@ def squared(own: np.ndarray, other: np.ndarray, across: np.ndarray) -> np.ndarra
 
 def gaussians(squares: Float[np.ndarray, "rows others"], width: float) -> np.ndarray:
     """The mean of Gaussian kernels of some bandwidths."""
-    found = np.zeros_like(squares)
-    for scale in SCALES:
-        found += np.exp(squares * (-0.5 / (scale * width) ** 2))
+    part = np.multiply(squares, -0.5 / (SCALES[-1] * width) ** 2)
+    np.exp(part, out=part)
+    found = part.copy()
+    for _ in SCALES[1:]:
+        # Half the bandwidth is the fourth power.
+        np.square(part, out=part)
+        np.square(part, out=part)
+        found += part
     found /= len(SCALES)
     return found
 

@@ -159,38 +159,44 @@ def integrals(
         rng: Of weights, batches and noise.
     """
     generator, data = generator_of(rng), _Data(columns, groups, runs)
-    codes = np.array(tasks)[:, groups]
     spreads = [data.spread(i, run, diffusion.baseline) for i, run in enumerate(runs)]
-    net = Guesser(groups, tasks, diffusion.hidden, Baseline(np.stack(spreads), codes))
-    batches = Batches([run.learn for run in runs], diffusion.batch, generator)
-    wanted, every = torch.from_numpy(codes == NOISED), slice(0, len(codes))
-
-    def lost(weights: Tensor, rows: Tensor, stream: torch.Generator) -> Tensor:
-        rows = _whole(rows, len(codes))
-        values = data.rows(rows)
-        noise = torch.randn(values.shape, generator=stream)
-        found = net.guess(weights, values, noise, _levels(values.shape[1], stream), every)
-        turn = torch.arange(values.shape[1]) % len(codes)
-        return ((found - noise) ** 2 * wanted[turn]).sum(2).mean(1)
-
-    seed = int(rng.integers(2**31))
-    stop = torch.from_numpy(np.stack([run.stop for run in runs])).repeat(1, 16)
-
-    def judge(weights: Tensor) -> Tensor:
-        return lost(weights, stop, torch.Generator().manual_seed(seed))
-
-    start = net.shape.start(len(runs), generator)
-    # The last layer starts at nothing: whoever learns nothing stays with the baseline.
-    start[:, -net.shape.lengths[-2] - net.shape.lengths[-1] :] *= 0.01
-    weights = trained(
-        start, lambda weights: lost(weights, batches.next(), generator),
-        steps=diffusion.steps, rate=diffusion.rate, judge=judge, average=True,
-    )  # fmt: skip
+    baseline = Baseline(np.stack(spreads), np.array(tasks)[:, groups])
+    net = Guesser(groups, tasks, diffusion.hidden, baseline)
+    weights = _taught(net, data, runs, diffusion, generator)
     judges = torch.from_numpy(np.stack([run.judge for run in runs]))
     with torch.no_grad():
         near, less = _compared(net, weights, data, judges, contrast, diffusion, generator)
     error = ((near + less) / 2).std(1) / judges.shape[1] ** 0.5
     return Integrals(*(t.double().numpy() for t in (near.mean(1), less.mean(1), error)))
+
+
+def _taught(
+    net: Guesser, data: "_Data", runs: Sequence[Run], diffusion: Diffusion,
+    generator: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """Weights after training; rows take turns at the tasks."""
+    tasks, wanted = len(net.tasks), net.columns == NOISED
+    batches = Batches([run.learn for run in runs], diffusion.batch, generator)
+    stop = torch.from_numpy(np.stack([run.stop for run in runs])).repeat(1, 16)
+
+    def lost(weights: Tensor, rows: Tensor, stream: torch.Generator) -> Tensor:
+        values = data.rows(_whole(rows, tasks))
+        noise = torch.randn(values.shape, generator=stream)
+        level = _levels(values.shape[1], stream)
+        found = net.guess(weights, values, noise, level, slice(0, tasks))
+        turn = torch.arange(values.shape[1]) % tasks
+        return ((found - noise) ** 2 * wanted[turn]).sum(2).mean(1)
+
+    def judge(weights: Tensor) -> Tensor:  # by the same noise each time
+        return lost(weights, stop, torch.Generator().manual_seed(1))
+
+    start = net.shape.start(len(runs), generator)
+    # The last layer starts at nothing: whoever learns nothing stays with the baseline.
+    start[:, -net.shape.lengths[-2] - net.shape.lengths[-1] :] *= 0.01
+    return trained(
+        start, lambda weights: lost(weights, batches.next(), generator),
+        steps=diffusion.steps, rate=diffusion.rate, judge=judge, average=True,
+    )  # fmt: skip
 
 
 def _whole(rows: Tensor, tasks: int) -> Tensor:

@@ -68,15 +68,15 @@ class SlicedWasserstein:
         x, y = a.rows, (b or a).rows
         ways = directions(x.shape[1], self.projections, rng)
         each = sliced(x, y, ways)
-        some = [self._projected(z, ways, rng) for z in (x, y)]
-        halves = contrast(along, *some, rng=rng, cap=self.cap, splits=self.splits)
+        one, two = (self._projected(z, ways, rng) for z in (x, y))
+        halves = contrast(along, one, two, rng=rng, cap=self.cap, splits=self.splits)
         rows = min(len(x), len(y))
         # Along a direction the bias falls like 1/rows, and so does all chance of equal laws.
         less = min(2 * self.cap, rows) / 2 / rows
         bias = (halves.across - halves.limit) * less
         limit = float(each.mean()) - bias if rows > 2 * self.cap else halves.limit
         sd = halves.sd * np.sqrt(halves.rows / rows)
-        null = exchanged(along, *some, self.cap, self.splits, rng) * min(self.cap / rows, 1)
+        null = exchanged(along, one, two, self.cap, self.splits, rng) * min(self.cap / rows, 1)
         return around(
             limit, float(np.hypot(sd, self._of_directions(each, ways, x, y))),
             halves.missed * (less if rows > 2 * self.cap else 1), rng=rng, unit=self.unit,
@@ -128,8 +128,7 @@ def sliced(
 
 def along(one: Float[np.ndarray, "rows directions"], two: np.ndarray) -> float:
     """The mean squared distance of rows that are projected already."""
-    places = [np.array(z.T, order="C") for z in (one, two)]
-    return float(_distances(*places, 2.0).mean())
+    return float(_distances(np.array(one.T, order="C"), np.array(two.T, order="C"), 2.0).mean())
 
 
 def _placed(x: np.ndarray, ways: np.ndarray) -> Float[np.ndarray, "directions rows"]:

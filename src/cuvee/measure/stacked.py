@@ -87,25 +87,30 @@ def trained(
     every, slow = max(steps // looks, 1), max(1 - AVERAGE / steps, 0.0)
     for step in range(1, steps + 1):
         (slope,) = torch.autograd.grad(loss(weights).sum(), weights)
+        now = rate * (1 + float(np.cos(np.pi * step / (steps + 1)))) / 2
         with torch.no_grad():
-            slope *= (CLIP / slope.norm(dim=1, keepdim=True).clamp(min=CLIP)).nan_to_num(0)
-            slope.nan_to_num_(0, 0, 0)
-            mean.lerp_(slope, 0.1)
-            square.mul_(0.999).addcmul_(slope, slope, value=0.001)
-            now = rate * (1 + np.cos(np.pi * step / (steps + 1))) / 2 / (1 - 0.9**step)
-            root = (square / (1 - 0.999**step)).sqrt_().add_(1e-8)
-            weights.addcdiv_(mean, root, value=-now)
+            _move(weights, slope, mean, square, step, now)
             if average:
                 kept.lerp_(weights, 1 - min(slow, step / (step + 10)))
-            now_kept = kept if average else weights
+            else:
+                kept.copy_(weights)
             if judge is not None and (step % every == 0 or step == steps):
-                value = judge(now_kept)[:, None].nan_to_num(torch.inf)
-                better = value < lowest
-                best = torch.where(better, now_kept, best)
-                lowest = torch.where(better, value, lowest)
-    if judge is not None:
-        return best.detach()
-    return kept if average else weights.detach()
+                value = judge(kept)[:, None].nan_to_num(torch.inf)
+                best = torch.where(value < lowest, kept, best)
+                lowest = torch.minimum(value, lowest)
+    return kept if judge is None else best
+
+
+def _move(
+    weights: Tensor, slope: Tensor, mean: Tensor, square: Tensor, step: int, rate: float
+) -> None:
+    """A step of Adam (Kingma and Ba 2015), each network's gradient held to its largest norm."""
+    slope = slope * (CLIP / slope.norm(dim=1, keepdim=True).clamp(min=CLIP)).nan_to_num(0)
+    slope.nan_to_num_(0, 0, 0)
+    mean.lerp_(slope, 0.1)
+    square.mul_(0.999).addcmul_(slope, slope, value=0.001)
+    root = (square / (1 - 0.999**step)).sqrt_().add_(1e-8)
+    weights.addcdiv_(mean, root, value=-rate / (1 - 0.9**step))
 
 
 class Batches:

@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
-from scipy.sparse import csr_array
 from scipy.special import entr
 
 from cuvee.core.errors import CuveeError
@@ -131,17 +130,24 @@ def _of_counts(
 
 def _aligned(a: Sample, b: Sample) -> list[Float[np.ndarray, "blocks symbols"]]:
     """Counts by block, of the symbols that occur."""
-    wide = max(a.blocks.shape[1], b.blocks.shape[1])
-    tables = [csr_array((t.data, t.indices, t.indptr), (t.shape[0], wide))
-              for t in (a.blocks, b.blocks)]  # fmt: skip
-    seen = np.flatnonzero(sum(np.asarray(t.sum(axis=0)).ravel() for t in tables))
-    return [np.asarray(t[:, seen].todense(), np.float64) for t in tables]
+    seen = np.union1d(*(np.flatnonzero(_totals(sample)) for sample in (a, b)))
+    found = []
+    for sample in (a, b):
+        known = seen[seen < len(_totals(sample))]
+        table = np.asarray(sample.blocks[:, known].todense(), np.float64)
+        found.append(np.pad(table, ((0, 0), (0, len(seen) - len(known)))))
+    return found
+
+
+def _totals(sample: Sample) -> Counts:
+    """Occurrences of each symbol."""
+    return np.asarray(sample.blocks.sum(axis=0)).ravel()
 
 
 def _seldom(a: Sample, b: Sample | None) -> tuple[str, ...]:
     """A sentence if counts are small."""
     for sample in (a, b or a):
-        counts = np.asarray(sample.blocks.sum(axis=0)).ravel()
+        counts = _totals(sample)
         seen = counts[counts > 0]
         if len(seen) and seen.mean() < FEW:
             return (

@@ -94,7 +94,7 @@ def plug_in(x: np.ndarray, y: np.ndarray) -> float:
         import ot
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    return float(ot.emd2([], [], cost))
+    return float(np.asarray(ot.emd2([], [], cost)))
 
 
 def squares(x: np.ndarray, y: np.ndarray) -> Float[np.ndarray, "rows others"]:

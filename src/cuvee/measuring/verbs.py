@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from cuvee import engine as engines
-from cuvee import measure as room
 from cuvee.contracts import Measure
 from cuvee.core import CuveeError
 from cuvee.core.data import Engine
 from cuvee.core.sample import Sample
 from cuvee.engine import Progress, silent
+from cuvee.measure import METHODS, OF, check, load, reasons
+from cuvee.measure import measure as measured
 from cuvee.measuring.columns import Columns
 from cuvee.measuring.measured import Measured, Measurements, Pairs
 from cuvee.measuring.samples import VIEWS, Asked, columns_of, samples
@@ -80,11 +81,11 @@ def measure(
     asked = Asked(Columns(_list(x), _list(y)), features, labels, embeddings, text, seed)
     runner = engines.load(engine, workers, progress)
     specs = _two(a, b)
-    chosen = room.load(method) if method else None
-    takes = VIEWS if chosen is None else frozenset(_views(chosen))
+    chosen = load(method) if method else None
+    takes = _wanted(chosen, asked)
     both = _opened(specs, asked, takes, runner)
     name = method or usual(both, paired or bool(asked.columns.y))
-    return _measured(name, chosen or room.load(name), both, seed)
+    return _measured(name, chosen or load(name), both, seed)
 
 
 def measure_all(
@@ -173,13 +174,13 @@ def measure_pairs(
         raise CuveeError("pairs are of two or more named sources: a=... b=... .")
     asked = Asked(Columns(_list(x)), features, labels, embeddings, text, seed)
     runner = engines.load(engine, workers, progress)
-    chosen = room.load(method) if method else None
+    chosen = load(method) if method else None
     if chosen is not None and chosen.of != "two":
-        raise CuveeError(f"{method} is of {room.OF[chosen.of]}: pairs need a method of two.")
-    takes = VIEWS if chosen is None else frozenset(_views(chosen))
+        raise CuveeError(f"{method} is of {OF[chosen.of]}: pairs need a method of two.")
+    takes = _wanted(chosen, asked)
     made = _opened(dict(sources), asked, takes, runner)
     name = method or usual(made[:2], False)
-    chosen = chosen or room.load(name)
+    chosen = chosen or load(name)
     n, same = len(made), "swap" in chosen.keeps
     cells = [(i, j) for i in range(n) for j in range(n) if i < j or (i > j and not same)]
     found = runner(partial(_cell, name, chosen, made, seed), cells, label="measuring pairs")
@@ -201,18 +202,18 @@ def fitting(
     wanted = "one" if len(both) == 1 else ("rows" if paired else "two")
     chosen: dict[str, Measure] = {}
     left: dict[str, str] = {}
-    for name in room.METHODS if rule else named:
+    for name in METHODS if rule else named:
         try:
-            method = room.load(name)
+            method = load(name)
             if rule and method.of != wanted:
                 continue
-            room.check(method, *both)
+            check(method, *both)
         except CuveeError as error:
             if not rule:
                 raise
             left[name] = str(error)
             continue
-        why = room.reasons(method, *both) if rule == "suitable" else ()
+        why = reasons(method, *both) if rule == "suitable" else ()
         if rule == "suitable" and getattr(method, "learns", False):
             why = ("it is learned, which takes a while: name it to run it.",)
         if why:
@@ -244,13 +245,21 @@ def _cell(
 
 
 def _measured(name: str, method: Measure, both: Sequence[Sample], seed: int) -> Measured:
-    found = room.measure(method, *both, seed=seed)
+    found = measured(method, *both, seed=seed)
     names = tuple(sample.name for sample in both)
     return Measured(name, names, tuple(map(len, both)), method.asks, found)
 
 
 def _views(method: Measure) -> tuple[str, ...]:
     return (method.takes,) if isinstance(method.takes, str) else method.takes
+
+
+def _wanted(method: Measure | None, asked: Asked) -> frozenset[str]:
+    """What to look at. Text is words, unless features were asked for: they take a while."""
+    if method is not None:
+        return frozenset(_views(method))
+    featured = asked.embeddings is not None or asked.feature != Asked().feature
+    return VIEWS if featured else VIEWS - {"points"}
 
 
 def _opened(

@@ -12,6 +12,7 @@ from cuvee.report.measured import (
     print_measurements,
     print_pairs,
 )
+from cuvee.report.notebook import fragment
 from cuvee.report.page import as_html
 from cuvee.report.plan import plan_text, print_plan
 from cuvee.report.prediction import (
@@ -29,7 +30,7 @@ from cuvee.report.versus import comparison_page, comparison_text, print_comparis
 
 __all__ = [
     "as_card", "as_html", "as_text", "board_text", "choice_text", "comparison_page",
-    "comparison_text", "contrast_text", "heatmap", "law_scores_text", "measured_text",
+    "comparison_text", "contrast_text", "fragment", "heatmap", "law_scores_text", "measured_text",
     "measurements_text", "pairs_page", "pairs_text", "plan_text", "prediction_page",
     "prediction_text", "print_answer", "print_board", "print_choice", "print_comparison",
     "print_contrast", "print_law_scores", "print_measured", "print_measurements", "print_next",

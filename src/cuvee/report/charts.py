@@ -111,15 +111,21 @@ def gains_chart(facts: Facts, width: int = WIDE) -> str:
     return svg.drawing(parts, width, bottom + (48 if narrow else 28), f"gains-{width}", title)
 
 
-def curve_chart(facts: Facts, width: int = WIDE) -> str:
-    """The objective against the budget, on a logarithmic axis, with its 90% band."""
+def curve_chart(facts: Facts, width: int = WIDE, again: tuple[float, float] | None = None) -> str:
+    """The objective against the budget, on a logarithmic axis, with its 90% band.
+
+    Args:
+        facts: Of the answer.
+        width: Of the drawing.
+        again: Another budget, and the objective of shares chosen for it.
+    """
     points = sorted(facts.curve, key=lambda p: p[0])
     height, left, right = (240, 44, width - 24) if width < 500 else (300, 52, width - 40)
     logs = [math.log(tokens) for tokens, _ in points]
     across = Axis(logs[0], logs[-1], left + 16, right)
     rival = facts.objective.rivals.get(facts.baseline, Value()).mean
     heights = [x for _, v in points for x in (v.mean, *(v.interval or ())) if x is not None]
-    heights += [rival] if rival is not None else []
+    heights += [x for x in (rival, again and again[1]) if x is not None]
     pad = (max(heights) - min(heights)) * 0.08 or 0.05
     up = Axis(min(heights) - pad, max(heights) + pad, height - 30, 20)
     parts = []
@@ -134,6 +140,8 @@ def curve_chart(facts: Facts, width: int = WIDE) -> str:
         parts += _point(x, y, up, tokens, v, tokens == facts.tokens, height)
         if tokens == facts.tokens and rival is not None:
             parts += _rival_at(x, up.at(rival), y, rival, facts.baseline)
+    if again is not None:
+        parts.append(svg.mark(1, across.at(math.log(again[0])), up.at(again[1])))
     title = f"Predicted against {facts.counted}: {say.goal(facts)}, {facts.unit}"
     return svg.drawing(parts, width, height, f"curve-{width}", title)
 

@@ -5,7 +5,9 @@ from html import escape
 from typing import Any
 
 from cuvee.core.capacity import readable
+from cuvee.report import around as views
 from cuvee.report import charts, numbers, say, tables, trained
+from cuvee.report.around_facts import Around, around
 from cuvee.report.facts import Facts, finite, read, visible
 from cuvee.report.style import STYLE
 
@@ -20,14 +22,19 @@ def as_html(answer: dict[str, Any], manifest: dict[str, Any] | None = None) -> s
         answer: Content of `blend.json`.
         manifest: Of the dataset, if it was written.
     """
-    facts = read(answer)
+    facts, beside = read(answer), around(answer)
     parts = [
         _answer(facts),
         _warnings(facts),
         _shares(facts),
         _losses(facts),
         trained.section(answer, facts),
-        _curve(facts),
+        views.buys(beside, facts),
+        views.saturates(beside, facts),
+        views.pairs(beside, facts),
+        _curve(facts, beside),
+        views.differ(beside, facts),
+        views.overlap(beside, facts),
         _written(facts, manifest),
         _recipe(facts),
     ]
@@ -72,7 +79,7 @@ def _shares(facts: Facts) -> str:
 
 def _losses(facts: Facts) -> str:
     if not facts.baseline:
-        return _section("Predicted losses", tables.losses_table(facts))
+        return views.section("Predicted losses", tables.losses_table(facts))
     told = [f"{n}: {say.EXPLAINED[n]}" for n in facts.rivals if n in say.EXPLAINED]
     caption = (
         f"Gain over {facts.baseline} in {facts.unit}, each target against its own loss under "
@@ -83,7 +90,7 @@ def _losses(facts: Facts) -> str:
     return _figure("Predicted losses", facts, charts.gains_chart, caption, tables.losses_table)
 
 
-def _curve(facts: Facts) -> str:
+def _curve(facts: Facts, beside: Around) -> str:
     if len({tokens for tokens, _ in facts.curve}) < 2:
         return ""
     measured = any(v.interval for _, v in facts.curve)
@@ -94,7 +101,18 @@ def _curve(facts: Facts) -> str:
         "The best shares at another budget may differ. A proxy ranks mixtures better than it "
         f"tells levels: do not read off this curve what more {facts.counted} will gain."
     )
-    return _figure("Budget", facts, charts.curve_chart, caption, tables.curve_table)
+    again = views.again(beside, facts)
+    if again is not None:
+        caption += " The diamond: shares chosen again for that budget."
+
+    def chart(facts: Facts, width: int) -> str:
+        return charts.curve_chart(facts, width, again)
+
+    def told(facts: Facts) -> str:
+        return tables.curve_table(facts) + views.budget_table(beside, facts)
+
+    lead = "".join(f"<p>{escape(line)}</p>" for line in views.budget_sentences(beside, facts))
+    return _figure("Budget", facts, chart, caption, told, lead)
 
 
 def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
@@ -108,7 +126,7 @@ def _written(facts: Facts, manifest: Mapping[str, Any] | None) -> str:
         f"{say.amount(len(files), 'file')}, {readable(size)}. "
         "The manifest holds a hash of each file."
     )
-    return _section(
+    return views.section(
         "Written dataset", f"<p>{escape(line)}</p>" + tables.written_table(facts, manifest)
     )
 
@@ -140,7 +158,7 @@ def _recipe(facts: Facts) -> str:
         if facts.can_rerun
         else "<p>Some of the data was in memory: do it again from Python.</p>"
     )
-    return _section("Recipe", f"<dl>{items}</dl>{again}")
+    return views.section("Recipe", f"<dl>{items}</dl>{again}")
 
 
 def _figure(
@@ -149,19 +167,15 @@ def _figure(
     chart: Callable[..., str],
     caption: str,
     table: Callable[[Facts], str],
+    lead: str = "",
 ) -> str:
     """A chart for wide and for narrow screens, its caption, and its numbers one click away."""
     content = (
-        f"<figure><figcaption>{escape(caption)}</figcaption>"
+        f"{lead}<figure><figcaption>{escape(caption)}</figcaption>"
         f"{chart(facts, charts.WIDE)}{chart(facts, charts.NARROW)}</figure>"
         f"<details><summary>Numbers: {title.lower()}</summary>{table(facts)}</details>"
     )
-    return _section(title, content)
-
-
-def _section(title: str, content: str) -> str:
-    name = title.lower().replace(" ", "-")
-    return f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>{content}</section>\n'
+    return views.section(title, content)
 
 
 def _capital(text: str) -> str:

@@ -10,7 +10,7 @@ STYLE = """
 @media print { :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444;
   --hair: #ddd; --line: #888; --accent: #0b6b62; --wash: #0b6b6222; --bad: #a8330a;
   --raised: #fff; }
-  figure, .warnings, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  figure, .warnings, tr, dl { break-inside: avoid; } h2, section > p { break-after: avoid; }
   main { padding: 0; } details:not([open]) { display: none; } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
@@ -52,6 +52,10 @@ svg .whisker.worse { stroke: var(--bad); }
 svg .run { fill: var(--soft); opacity: 0.55; }
 svg .curve { stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
 svg .band { fill: var(--wash); }
+svg .flat { stroke: var(--accent); stroke-width: 4; opacity: 0.55; }
+svg rect.cell { fill: var(--accent); }
+svg text.cell { font-size: 11px; }
+svg .here { fill: var(--paper); stroke: var(--ink); stroke-width: 1.5; }
 svg .drop { stroke: var(--line); stroke-dasharray: 2 3; }
 details { margin: 0.6rem 0 0; font-size: 0.9rem; }
 summary { cursor: pointer; color: var(--accent); width: fit-content; }

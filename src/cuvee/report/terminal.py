@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cuvee.report import numbers
+from cuvee.report.notebook import Sheet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +49,9 @@ def table(
     least: int = LEAST_NAME,
 ) -> None:  # fmt: skip
     """A table: names at the left, cut so that the line never breaks; figures at the right."""
+    if isinstance(console, Sheet):
+        console.table(title, head, names, [(c.title, list(c.cells)) for c in columns])
+        return
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -76,6 +80,9 @@ def table(
 
 def line(console: "Console", text: str, style: str = "") -> None:
     """A sentence, broken where the terminal ends."""
+    if isinstance(console, Sheet):
+        console.line(text, style)
+        return
     from rich.text import Text
 
     console.print(Text(_signs(console)(text), style), overflow="fold", highlight=False)

@@ -7,6 +7,7 @@ from inspect import signature
 
 import numpy as np
 from numpy.random import default_rng
+from scipy.sparse import csr_array
 
 from cuvee.contracts import Measure
 from cuvee.core import CuveeError, Estimate
@@ -176,15 +177,17 @@ def _turned(x: np.ndarray) -> np.ndarray:
 
 
 def _renamed(pair: Pair) -> Pair:
-    kinds = [1 + int(s.labels.max()) if s.labels is not None else 0 for s in pair]
-    kinds += [s.symbols.shape[1] for s in pair if s.symbols is not None]
-    order = default_rng(6).permutation(max(kinds))
+    kinds = [1 + int(s.classes.max()) for s in pair if s.labels is not None]
+    kinds += [s.blocks.toarray().shape[1] for s in pair if s.symbols is not None]
+    order = default_rng(6).permutation(max(kinds, default=1))
+    back = np.argsort(order)
     made = []
     for s in pair:
-        labels = None if s.labels is None else order[s.labels]
-        symbols = s.symbols
-        if symbols is not None:
-            symbols = symbols[:, np.argsort(order)[np.argsort(order) < symbols.shape[1]]]
+        labels = None if s.labels is None else order[s.classes]
+        symbols = None
+        if s.symbols is not None:
+            counts = s.blocks.toarray()
+            symbols = csr_array(counts[:, back[back < counts.shape[1]]])
         made.append(replace(s, labels=labels, symbols=symbols))
     return tuple(made)
 
