@@ -11,7 +11,11 @@ from typing import Any
 
 ROWS = 14
 """More cases than this are not read from a figure."""
-DOTS = 60
+REPETITIONS, DOTS = 4, 60
+CLOSE, FAR = 8, 50
+"""Rows whose sizes differ by more are of several things; by more than `FAR` not even readable."""
+AXES = {"temperatures", "sizes", "widths", "params", "tokens", "updates", "samples_seen"}
+"""Where the measurements lie, not what came out."""
 WIDTH, LEFT, RIGHT, STEP, TOP = 620, 210, 70, 20, 8
 Rows = dict[str, list[float]]
 
@@ -33,42 +37,70 @@ def groups(numbers: dict[str, Any]) -> Iterator[tuple[str, Rows]]:
     if rows := _alike(numbers):
         yield "", rows
     for name, value in numbers.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _cases(name, value)
     for name, value in numbers.items():
-        if len(found := _numbers(value)) > 2:
+        if name not in AXES and len(found := _numbers(value)) >= REPETITIONS:
             yield name, {name: found}
 
 
 def _cases(name: str, value: dict[str, Any]) -> Iterator[tuple[str, Rows]]:
     inner = list(value.values())
-    if inner and all(isinstance(v, dict) for v in inner):
-        for key in inner[0]:
-            rows = {case: _numbers(v.get(key)) for case, v in value.items()}
-            if _drawn(rows):
-                yield f"{name}: {key}", rows
-                return
+    if len(inner) > 1 and all(isinstance(v, dict) for v in inner):
+        yield from _nested(name, value)
+        return
     rows = {case: _numbers(v) for case, v in value.items()}
-    if _drawn(rows) and _of_one_size(rows):
+    if _drawn(rows) and not _counts(rows):
         yield name, rows
+
+
+def _nested(name: str, value: dict[str, Any]) -> Iterator[tuple[str, Rows]]:
+    """Two names for each number: both in one figure if they may share an axis, else the one way
+    to hold one of the names fixed that leaves numbers of the same size."""
+    flat = {f"{a}, {b}": _numbers(x) for a, below in value.items() for b, x in below.items()}
+    if _drawn(flat) and _ratio(flat) <= CLOSE and not _counts(flat):
+        yield name, flat
+        return
+    ways = [
+        (f"{name}: {a}", {b: _numbers(x) for b, x in below.items()}) for a, below in value.items()
+    ]
+    first = next(iter(value.values()))
+    ways += [
+        (f"{name}: {b}", {a: _numbers(below.get(b)) for a, below in value.items()}) for b in first
+    ]
+    fit = [way for way in ways if _drawn(way[1]) and not _counts(way[1])]
+    yield from sorted(fit, key=lambda way: _ratio(way[1]) > CLOSE)[:1]
 
 
 def _alike(numbers: dict[str, Any]) -> Rows:
     """The whole as rows, if all of it are equally many numbers of one size: cases of one thing."""
     rows = {name: _numbers(value) for name, value in numbers.items()}
-    counts = {len(v) for v in rows.values()}
-    fits = len(counts) == 1 and min(counts) > 2 and _drawn(rows) and _of_one_size(rows)
-    return rows if fits else {}
+    several = all(len(v) > 1 for v in rows.values())
+    return rows if several and _drawn(rows) else {}
 
 
 def _drawn(rows: Rows) -> bool:
-    return 2 <= len(rows) <= ROWS and all(0 < len(v) <= DOTS for v in rows.values())
+    """Equally many in each row: single numbers, or so many that they are repetitions, no tuple."""
+    counts = {len(v) for v in rows.values()}
+    few = len(counts) != 1 or not counts & {1, *range(REPETITIONS, DOTS + 1)}
+    return 2 <= len(rows) <= ROWS and not few and _of_one_size(rows)
 
 
 def _of_one_size(rows: Rows) -> bool:
     """Whether the largest row is not far above the smallest: then they may share an axis."""
-    sizes = [max(map(abs, v)) for v in rows.values()]
-    return max(sizes) <= 50 * (min(s for s in sizes) or max(sizes))
+    return _ratio(rows) <= FAR
+
+
+def _ratio(rows: Rows) -> float:
+    """Largest row over smallest, those that are 0 aside."""
+    sizes = [s for v in rows.values() if (s := max(map(abs, v), default=0.0))]
+    return max(sizes) / min(sizes) if sizes else 1.0
+
+
+def _counts(rows: Rows) -> bool:
+    """Whether these are whole numbers, of runs or documents, say: they tell how, not what."""
+    every = [v for row in rows.values() for v in row]
+    return all(v == round(v) for v in every) and max(map(abs, every), default=0) > 1
 
 
 def _numbers(value: Any) -> list[float]:

@@ -15,7 +15,10 @@ GUIDES = {
     "features": "arrays", "select": "select", "clean": "clean", "attributes": "attributes",
     "measure": "measure", "export": "output", "trainers": "trainers", "engine": "scale",
 }  # fmt: skip
-MARKS = {True: '<span class="holds">holds</span>', False: '<span class="fails">does not hold</span>'}
+MARKS = {
+    True: '<span class="holds">holds</span>',
+    False: '<span class="fails">does not hold</span>',
+}
 Results = dict[str, Any]
 
 
@@ -83,7 +86,10 @@ def evidence(name: str, row: dict[str, Any]) -> str:
 def _others(room: str, others: Results) -> list[str]:
     if not others:
         return []
-    parts = ["## Findings {#findings}", "Claims about this question that are no method of their own."]
+    parts = [
+        "## Findings {#findings}",
+        "Claims about this question that are no method of their own.",
+    ]
     for name, row in others.items():
         parts += [f"### {name.replace('_', ' ')} {{#{name}}}", evidence(f"{room}/{name}", row)]
     return parts

@@ -69,7 +69,7 @@ def test_every_correction_ends_at_the_truth(by):
     assert np.isclose(ENTROPIES[by](Tally.of(counts)), shannon(p), atol=0.002)
     few = [default_rng([2, s]).multinomial(60, p).astype(float) for s in range(100)]
     off = np.mean([ENTROPIES[by](Tally.of(c)) for c in few]) - shannon(p)
-    assert abs(off) < (0.35 if by in ("plugin", "miller_madow") else 0.12)
+    assert abs(off) < {"plugin": 0.5, "miller_madow": 0.25}.get(by, 0.12)
 
 
 def test_power_sums_of_known_orders():
@@ -152,7 +152,9 @@ def test_divergences_that_do_not_exist_are_infinite():
     assert shared(np.outer(p, q), "tv") == 0
 
 
-@pytest.mark.parametrize(("by", "order"), [("tv", 0.5), ("kl", 0.5), ("renyi", 0.5), ("renyi", 2)])
+@pytest.mark.parametrize(
+    ("by", "order"), [("tv", 0.5), ("kl", 0.5), ("renyi", 0.5), ("renyi", 1.5)]
+)
 def test_entropies_of_counts_cover_their_truth(by, order):
     p = zipf(200, 0.8)
     truth = float(distance_from_determinism(p[None], by, order)[0])
@@ -160,6 +162,12 @@ def test_entropies_of_counts_cover_their_truth(by, order):
     found = [method.measure(drawn(p, 6400, s), rng=default_rng(s)) for s in range(30)]
     assert sum(covers(f, truth) for f in found) >= 23
     assert found[0].unit == method.unit
+
+
+def test_the_number_of_symbols_is_said_to_be_no_estimate():
+    method, sample = DivergenceEntropy(by="renyi", order=2.0), drawn(zipf(200, 0.8), 6400, 0)
+    assert "however rare" in reasons(method, sample)[0]
+    assert not reasons(DivergenceEntropy(by="renyi"), sample)
 
 
 def test_settings_out_of_range_are_refused():
@@ -182,7 +190,9 @@ def test_information_of_two_columns_is_in_its_interval(tie):
     table = tie * np.diag(p) + (1 - tie) * np.outer(p, p)
     truth = 2 * shannon(p) - shannon(table.ravel())
     found = [measure(LabelInformation(nulls=0), *pairs(table, 400, s)) for s in range(30)]
-    assert sum(low - 1e-9 <= truth <= high + 1e-9 for low, high in (f.interval() for f in found)) >= 24
+    assert (
+        sum(low - 1e-9 <= truth <= high + 1e-9 for low, high in (f.interval() for f in found)) >= 24
+    )
 
 
 def test_many_classes_of_few_rows_are_no_information():

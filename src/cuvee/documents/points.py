@@ -123,15 +123,7 @@ class Points:
     def made(self, engine: Engine) -> list[np.ndarray]:
         """All of them, mapped into memory; computed if they are not there."""
         if not all(place.exists() for place in (*self.places, self._note)):
-            folder = self._note.parent
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise CuveeError(
-                    f"points cannot be kept in {folder}: {error.strerror}: name another folder as "
-                    "CUVEE_CACHE."
-                ) from error
-            sweep(folder)  # what killed processes left
+            make_room(self._note.parent)
             begin = time.perf_counter()
             texts = sampled(self.both[0], getattr(self.feature, "documents", 1), engine)
             fitted = self.feature.fit(texts, rng=stream(self.seed, "features"))
@@ -287,6 +279,22 @@ def place_of(key: Mapping[str, Any]) -> Path:
     home = os.environ.get("CUVEE_CACHE") or Path.home() / ".cache" / "cuvee"
     digest = hashlib.blake2b(to_json({**key, "versions": versions()}), digest_size=16).hexdigest()
     return Path(home) / "features" / f"{digest}.npy"
+
+
+def make_room(folder: Path) -> None:
+    """The folder of the points, without what killed processes left.
+
+    Raises:
+        CuveeError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CuveeError(
+            f"points cannot be kept in {folder}: {error.strerror}: name another folder as "
+            "CUVEE_CACHE."
+        ) from error
+    sweep(folder)
 
 
 def compute(

@@ -92,9 +92,7 @@ def of_tables(
         further = _further(value, half, quarter, fastest)
         # Where next to nothing was seen, gains are noise: half of the last one may yet come.
         missed = max(abs(further), PENDING * abs(value - half))
-    return around(
-        value + further, sd, missed, rng=rng, unit=unit, low=low, high=high, notes=notes
-    )
+    return around(value + further, sd, missed, rng=rng, unit=unit, low=low, high=high, notes=notes)
 
 
 def _further(value: float, half: float, quarter: float, fastest: float) -> float:

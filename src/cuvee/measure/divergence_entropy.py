@@ -16,6 +16,8 @@ from cuvee.measure.count_groups import few_documents, grouped, of_tables, unseen
 from cuvee.measure.counted import SHANNON, Tally, entropy_of_order, power_sum
 
 UNITS = {"tv": "of pairs", "kl": "nats", "renyi": "nats"}
+RARE = 1.5
+"""Higher orders see little else than the number of symbols."""
 Law = Float[np.ndarray, "..."]
 
 
@@ -60,7 +62,15 @@ class DivergenceEntropy:
 
     def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
         """Much was not seen, and what is rare counts."""
-        return () if self.by == "tv" else unseen(a)
+        if self.by == "tv":
+            return ()
+        if self.by == "renyi" and self.order > RARE:
+            return (
+                *unseen(a),
+                f"order {self.order:g} counts each symbol, however rare: the number is a bound "
+                f"from below; set an order up to {RARE:g}.",
+            )
+        return unseen(a)
 
     def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
         """See the class."""

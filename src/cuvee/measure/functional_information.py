@@ -72,9 +72,7 @@ class FunctionalInformation:
                 "fewer columns."
             )
         if kinds.min() < FEW:
-            found.append(
-                f"a class has {kinds.min()} rows: expected {FEW}; put rare ones together."
-            )
+            found.append(f"a class has {kinds.min()} rows: expected {FEW}; put rare ones together.")
         return found
 
     def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:

@@ -17,7 +17,7 @@ from cuvee.core.data import Engine, Piece, Source
 from cuvee.core.sample import BLOCKS, Sample, block_counts
 from cuvee.core.threads import keep_memory
 from cuvee.core.units import Words
-from cuvee.documents.points import compute, lists, place_of, sampled
+from cuvee.documents.points import compute, lists, make_room, place_of, sampled
 from cuvee.documents.scanning import Scan, scan
 from cuvee.measuring.columns import Columns, read_columns
 from cuvee.sources.files import PIECE
@@ -233,6 +233,7 @@ def _points(scans: Sequence[Scan], asked: Asked, engine: Engine) -> Iterable[np.
     }  # fmt: skip
     places = [place_of({**key, "of": i}) for i in range(len(scans))]
     if not all(place.exists() for place in places):
+        make_room(places[0].parent)
         some = max(1, getattr(feature, "documents", 1) // len(scans))
         texts = [text for one in scans for text in sampled(one, some, engine)]
         fitted = feature.fit(texts, rng=stream(asked.seed, "features"))
