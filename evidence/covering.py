@@ -17,7 +17,7 @@ def normal(dims: int, wide: float | np.ndarray = 1.0, far: float = 0.0) -> Law:
 
 
 def covered(
-    name: str, one: Law, two: Law, truth: float, *, rows: int, others: int = 0, seeds: int = 100,
+    name: str, one: Law, two: Law, truth: float, *, count: int, others: int = 0, seeds: int = 100,
     first: int = 10**6, **settings: object,
 ) -> dict[str, float]:  # fmt: skip
     """Share of seeds whose 90% interval holds the truth, and what the number is on average."""
@@ -25,7 +25,7 @@ def covered(
     inside, values, widths = 0, [], []
     for seed in range(first, first + seeds):
         rng = default_rng(seed)
-        pair = [Sample.of_points(law(rng, n)) for law, n in ((one, rows), (two, others or rows))]
+        pair = [Sample.of_points(law(rng, n)) for law, n in ((one, count), (two, others or count))]
         found = measure(method, *pair, seed=seed)
         low, high = found.interval()
         inside += bool(low <= truth <= high)

@@ -1,7 +1,7 @@
 """A figure of the numbers behind a piece of evidence: one row a case, one dot a repetition.
 
-Numbers of one name have one unit. So rows are drawn together if they are cases of one name, never if
-they are names of different things; what is left are single numbers, for a table.
+Numbers of one name have one unit. So rows are drawn together if they are cases of one name, and
+not if they are names of different things; single numbers are left for a list.
 """
 
 import math
@@ -122,9 +122,8 @@ def draw(title: str, rows: Rows) -> str:
 
     bottom = height - 20
     parts = [
-        f'<line class="{"zero" if t == 0 else "grid"}" x1="{at(t):.1f}" x2="{at(t):.1f}" y1="{TOP}" '
-        f'y2="{bottom}"/><text class="tick" x="{at(t):.1f}" y="{height - 5}" text-anchor="middle">'
-        f"{show(t)}</text>"
+        f'<path class="{"grid" if t else "zero"}" d="M{at(t):.1f} {TOP}V{bottom}"/>'
+        f'<text class="tick" x="{at(t):.1f}" y="{height - 5}" text-anchor="middle">{show(t)}</text>'
         for t in ticks
     ]
     for i, (name, values) in enumerate(rows.items()):

@@ -88,7 +88,7 @@ def _others(room: str, others: Results) -> list[str]:
         return []
     parts = [
         "## Findings {#findings}",
-        "Claims about this question that are no method of their own.",
+        "Claims about this question beside the methods.",
     ]
     for name, row in others.items():
         parts += [f"### {name.replace('_', ' ')} {{#{name}}}", evidence(f"{room}/{name}", row)]
@@ -115,8 +115,8 @@ def failed_page(results: Results) -> str:
         "# What did not hold",
         f"{len(failed)} of {len(results)} claims did not hold when they were run here, at small "
         "scale, and none of them was tuned until it did. That is a finding at our scale, not a "
-        "verdict on a paper: a method may be right where we cannot afford to look, and some of these "
-        "miss one of several parts. Our own are among them. This page is made from "
+        "verdict on a paper: a method may be right where we cannot afford to look, and some miss "
+        "one of several parts. Our own are among them. This page is made from "
         "[the recorded results](results/evidence.json) whenever the site is built.",
     ]
     for name, row in failed.items():
@@ -134,7 +134,7 @@ def rooms_index(results: Results) -> str:
         held = f"{sum(v['holds'] for v in found)} of {len(found)}" if found else ""
         rows.append([f"[{room}]({room}.md)", cell(question), str(len(table_of(room))), held])
     return (
-        "# Rooms\n\nA room is one question, and holds the methods that answer it. All of them have one "
+        "# Rooms\n\nA room is one question, and holds the methods that answer it. All have one "
         "contract and pass one set of checks. The pages are made from the source and from recorded "
         "runs of each method's own claim.\n\n"
         + table(["room", "question", "methods", "claims that held here"], rows) + "\n"

@@ -18,7 +18,7 @@ def run() -> Finding:
     for dims, rows, width in ((1, 300, 0.3), (2, 500, 0.4), (4, 500, 0.8)):
         truth = of_mixtures(gaussian(dims, 1 + width**2, 0.0), gaussian(dims, 1.69 + width**2, 0.4))
         planted[f"{dims} columns, {rows} rows"] = covered(
-            "cauchy_schwarz", normal(dims), normal(dims, 1.3, 0.4), truth, rows=rows, seeds=200,
+            "cauchy_schwarz", normal(dims), normal(dims, 1.3, 0.4), truth, count=rows, seeds=200,
             bandwidth=width,
         )  # fmt: skip
     return Finding(

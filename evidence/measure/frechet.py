@@ -17,20 +17,20 @@ SIZES = (100, 1000, 10_000)
 def run() -> Finding:
     same, kinds = normal(64), {"splits": 8}
     none = {
-        str(n): covered("frechet", same, same, 0.0, rows=n, **kinds) for n in SIZES
+        str(n): covered("frechet", same, same, 0.0, count=n, **kinds) for n in SIZES
     }  # fmt: skip
     wide = np.linspace(0.5, 2, 8)
     planted = {
         "wider, 3 columns, 300 rows": covered(
-            "frechet", normal(3), normal(3, 1.3, 0.3), 3 * 0.18, rows=300, **kinds),
+            "frechet", normal(3), normal(3, 1.3, 0.3), 3 * 0.18, count=300, **kinds),
         "wider, 3 columns, 200 and 800 rows": covered(
-            "frechet", normal(3), normal(3, 1.3, 0.3), 3 * 0.18, rows=200, others=800, **kinds),
+            "frechet", normal(3), normal(3, 1.3, 0.3), 3 * 0.18, count=200, others=800, **kinds),
         "other shape, 8 columns, 300 rows": covered(
-            "frechet", normal(8), normal(8, wide), ((wide - 1) ** 2).sum(), rows=300, **kinds),
+            "frechet", normal(8), normal(8, wide), ((wide - 1) ** 2).sum(), count=300, **kinds),
         "other shape, 8 columns, 2000 rows": covered(
-            "frechet", normal(8), normal(8, wide), ((wide - 1) ** 2).sum(), rows=2000, **kinds),
+            "frechet", normal(8), normal(8, wide), ((wide - 1) ** 2).sum(), count=2000, **kinds),
         "shift, 64 columns, 1000 rows": covered(
-            "frechet", same, normal(64, 1.0, 0.25), 4.0, rows=1000, seeds=40, **kinds),
+            "frechet", same, normal(64, 1.0, 0.25), 4.0, count=1000, seeds=40, **kinds),
     }  # fmt: skip
     plain = {n: distance(*np.random.default_rng(n).standard_normal((2, n, 64))) for n in SIZES}
     return Finding(

@@ -18,7 +18,7 @@ def run() -> Finding:
         for by in ("exact", "features"):
             far, width = 0.5 / np.sqrt(dims), np.sqrt(dims)
             planted[f"{dims} columns, {rows} and {others} rows, {by}"] = covered(
-                "mmd", normal(dims), normal(dims, 1.0, far), truth(dims, 0.25, width), rows=rows,
+                "mmd", normal(dims), normal(dims, 1.0, far), truth(dims, 0.25, width), count=rows,
                 others=others, bandwidth=width, by=by, seeds=200,
             )  # fmt: skip
     below = [p_value(seed, 0.0) < 0.05 for seed in range(200)]

@@ -20,12 +20,12 @@ def run() -> Finding:
             apart.append(abs(sliced(x, y, ways, power).mean() ** (1 / power) / want - 1))
     none = {
         f"{dims} columns, {rows} rows": covered(
-            "sliced_wasserstein", normal(dims), normal(dims), 0.0, rows=rows)
+            "sliced_wasserstein", normal(dims), normal(dims), 0.0, count=rows)
         for dims, rows in ((64, 100), (64, 1000), (3, 5000))
     }  # fmt: skip
     planted = {
         f"{dims} columns, {rows} and {others} rows": covered(
-            "sliced_wasserstein", normal(dims), normal(dims, 1.3, 0.3), 0.18, rows=rows,
+            "sliced_wasserstein", normal(dims), normal(dims, 1.3, 0.3), 0.18, count=rows,
             others=others)
         for dims, rows, others in ((3, 300, 300), (3, 200, 900), (16, 500, 500), (3, 5000, 5000))
     }  # fmt: skip

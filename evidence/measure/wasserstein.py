@@ -16,17 +16,17 @@ SIZES = (100, 1000, 10_000)
 
 def run() -> Finding:
     same, kinds = normal(64), {"rows": 100, "splits": 8}
-    none = {str(n): covered("wasserstein", same, same, 0.0, rows=n, **kinds) for n in SIZES}
+    none = {str(n): covered("wasserstein", same, same, 0.0, count=n, **kinds) for n in SIZES}
     wide = np.linspace(0.5, 2, 64)
     planted = {
         "wider, 2 columns, 200 rows": covered(
-            "wasserstein", normal(2), normal(2, 1.3, 0.3), 2 * 0.18, rows=200, **kinds),
+            "wasserstein", normal(2), normal(2, 1.3, 0.3), 2 * 0.18, count=200, **kinds),
         "wider, 5 columns, 200 rows": covered(
-            "wasserstein", normal(5), normal(5, 1.3, 0.3), 5 * 0.18, rows=200, **kinds),
+            "wasserstein", normal(5), normal(5, 1.3, 0.3), 5 * 0.18, count=200, **kinds),
         "shift, 64 columns, 400 rows": covered(
-            "wasserstein", same, normal(64, 1.0, 0.25), 4.0, rows=400, seeds=40, **kinds),
+            "wasserstein", same, normal(64, 1.0, 0.25), 4.0, count=400, seeds=40, **kinds),
         "other shape, 64 columns, 400 rows": covered(
-            "wasserstein", same, normal(64, wide), ((wide - 1) ** 2).sum(), rows=400, seeds=40,
+            "wasserstein", same, normal(64, wide), ((wide - 1) ** 2).sum(), count=400, seeds=40,
             **kinds),
     }  # fmt: skip
     plain = plug_in(*np.random.default_rng(0).standard_normal((2, 1000, 64)))

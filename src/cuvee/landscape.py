@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -71,14 +71,14 @@ class Landscape:
     def _explored(self) -> dict[str, Any]:
         budget, k = float(self.problem.tokens), len(self.problem.sources)
         pairs = _pairs(self.shares) if k > 2 else []
-        lines = [[self._toward(i, share) for share in self._stops(i)] for i in range(k)]
+        lines = [[self._toward(i, s) for s in self._stops(i)] for i in range(k)] if k > 1 else []
         grids = [self._grid(i, j) for i, j in pairs]
         planes = [[self._beside(i, j, a, b) for a, b in grid] for (i, j), grid in zip(pairs, grids)]
-        every = [self.shares, *sum(lines, []), *sum(planes, [])] if k > 1 else [self.shares]
-        found = iter(self._objectives([(np.asarray(w), budget) for w in every]))
+        points = [(w, budget) for w in (self.shares, *chain(*lines, *planes))]
+        found = iter(self._objectives(points))
         here = next(found)
-        told = {}
-        if k > 1:
+        told: dict[str, Any] = {}
+        if lines:
             at = [[difference(next(found), here) for _ in line] for line in lines]
             told["sources"] = {
                 n: self._source(i, lines[i], at[i]) for i, n in enumerate(self.problem.sources)

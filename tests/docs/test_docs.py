@@ -26,15 +26,16 @@ from cuvee.cli import main
 from cuvee.cli.methods import ROOMS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS]
 LINKING = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
 KINDS = {"python", "sh", "console", "text"}
 OTHER_PROGRAMS = {"pip", "make", "git", "cd"}
 BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.py)\n")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-WORDS = {ROOT / "README.md": 850_000}
-"""Of each source, where a page asks for a larger budget."""
+WORDS = {ROOT / "README.md": 850_000} | dict.fromkeys(TUTORIALS, 30_000)
+"""Of each source, where a page asks for another budget."""
 TABLE = re.compile(r"<!-- methods: (\w+) -->\n\n((?:\|.*\n)+)")
 
 

@@ -45,9 +45,22 @@ def build(root: Path, words: int) -> None:
         ])  # fmt: skip
     shutil.copy(Path(__file__).parents[2] / "docs" / "data" / "repetition.csv", root)
     scaling(root)
+    languages(root, words)
     for name, count in (("runs", 40), ("test", 30)):
         with (root / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows(runs(count, seed=count))
+
+
+def languages(root: Path, words: int) -> None:
+    """`en.jsonl`, `sw.jsonl` and `is.jsonl`: much of one language, little of the others."""
+    for i, (name, part) in enumerate((("en", 1), ("sw", 6), ("is", 12))):
+        rng = np.random.default_rng(10 + i)
+        known = ["".join(w) for w in rng.choice(list("abdefghijklmnoprstuvwyz"), (600, 5))]
+        picks = np.minimum(rng.zipf(1.3, words // part), len(known)) - 1
+        documents = [
+            " ".join(known[p] for p in picks[j : j + 80]) for j in range(0, len(picks), 80)
+        ]
+        (root / f"{name}.jsonl").write_bytes(jsonl(documents))
 
 
 def scaling(root: Path) -> None:

@@ -87,7 +87,7 @@ def test_power_sums_of_known_orders():
 
 @pytest.mark.parametrize(("kinds", "power", "n"), [(6, 0.5, 640), (300, 0.0, 3200), (900, 1, 9600)])
 def test_entropy_is_in_its_interval(kinds, power, n):
-    """Nominal 90% of 40; a right method falls under 31 about once in 100 runs, and seeds are set."""
+    """Nominal 90% of 40; a right method falls under 31 about once in 100 runs of fixed seeds."""
     p = zipf(kinds, power)
     found = [Entropy().measure(drawn(p, n, s), rng=default_rng(s)) for s in range(40)]
     assert sum(covers(f, shannon(p)) for f in found) >= 31

@@ -119,7 +119,7 @@ class Estimate:
         )
 
 
-def _shown(number: float) -> str:
+def _shown(number: np.ndarray) -> str:
     """Of a notebook's table: an empty cell for what was not measured."""
     return "" if np.isnan(number) else f"{number:.4g}"
 

@@ -61,8 +61,10 @@ def resampled(
     # What the extrapolation of the smaller sizes missed; of the larger ones it misses less.
     missed = max(abs(limit - before) / 2**rate, doubt * abs(limit - value))
     none = _nulls(statistic, samples, nulls, paired, rng) if len(samples) == 2 and nulls else None
+    # Other splits of the same rows would have given another mean of the halves.
+    sd = np.hypot(chance(halves), gain * halves.mean(axis=1).std(ddof=1) / np.sqrt(len(halves)))
     return around(
-        limit, chance(halves), missed, rng=rng, unit=unit, floor=floor, draws=draws, bound=bound,
+        limit, float(sd), missed, rng=rng, unit=unit, floor=floor, draws=draws, bound=bound,
         null=none,
     )  # fmt: skip
 
@@ -146,10 +148,13 @@ def contrast(
     limit = large + (large - small) / (2**rate - 1)
     own = np.array([[_less(half) for half in split[1:]] for split in found])
     rows = least if cap is None else min(least, 2 * cap * blocks)
-    return Contrast(
-        limit, chance(own, apart=blocks > 1) / float(np.sqrt(blocks)), abs(limit - large),
-        float(found[:, 0, 0].mean()), blocks, rows,
-    )  # fmt: skip
+    sd = chance(own, apart=blocks > 1) / np.sqrt(blocks)
+    if blocks == 1:  # other splits of the same rows would have given another mean
+        whole = np.array([_less(split[0]) for split in found])
+        each = whole + (whole - own.mean(axis=1)) / (2**rate - 1)
+        sd = np.hypot(sd, each.std(ddof=1) / np.sqrt(splits))
+    across = float(found[:, 0, 0].mean())
+    return Contrast(limit, float(sd), abs(limit - large), across, blocks, rows)
 
 
 def around(

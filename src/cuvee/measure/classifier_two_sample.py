@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
-from scipy.special import ndtr
+from scipy.special import stdtr
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
@@ -28,6 +28,7 @@ class ClassifierTwoSample:
         by: What learns: a "classifier" (logistic, on products and waves), "gaussian" or "kde"
             densities, or shares among nearest "neighbours".
         rows: Of more rows of a sample, so many are drawn.
+        nulls: Exchanges of the rows behind the test; a classifier learns from each.
 
     Fails when: what tells the laws apart is not what the classifier can learn; the number then is
     too small.
@@ -41,13 +42,16 @@ class ClassifierTwoSample:
     unit: ClassVar[str] = "share of rows told beyond chance"
     keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "swap")
     by: str = "classifier"
-    rows: int = 5000
+    rows: int = 3000
+    nulls: int = 20
 
     def __post_init__(self) -> None:
         if self.by not in WAYS:
             raise CuveeError(f"by must be one of {tuple(WAYS)}, got {self.by!r}.")
-        if self.rows < 10:
-            raise CuveeError(f"rows must be 10 or more, got {self.rows}.")
+        if self.rows < 10 or self.nulls < 4:
+            raise CuveeError(
+                f"rows must be 10 or more and nulls 4 or more, got {self.rows} and {self.nulls}."
+            )
 
     def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
         """Rows that are not looked at."""
@@ -56,18 +60,30 @@ class ClassifierTwoSample:
     def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
         """See the class."""
         x, y = (some_rows(z.rows, self.rows, rng) for z in (a, b or a))
-        one, two = crossed(x, y, self.by, rng)
-        # A row on the border is told by a coin.
-        hits = [np.where(side == 0, 0.5, side > 0).mean() for side in (one, -two)]
-        value = float(hits[0] + hits[1] - 1)
-        sd = _spread(hits, (len(x), len(y)))
-        chance = 0.5 * np.sqrt(1 / len(x) + 1 / len(y))
-        p = float(ndtr(-value / chance))
-        note = f"p = {p:.2g} for no difference, by the spread of coins."
+        hold: dict[str, float] = {}
+        hits = _hits(*crossed(x, y, self.by, rng, hold=hold))
+        value = hits[0] + hits[1] - 1
+        both = np.concatenate([x, y])
+        null = np.empty(self.nulls)
+        for i in range(self.nulls):
+            mixed = both[rng.permutation(len(both))]
+            null[i] = sum(
+                _hits(*crossed(mixed[: len(x)], mixed[len(x) :], self.by, rng, hold=hold))
+            )
+        null -= 1
+        # Folds learn from each other's rows, so that coins would be too even.
+        far = (value - null.mean()) / max(float(null.std(ddof=1)), 1e-12)
+        p = float(stdtr(self.nulls - 1, -far))
+        note = f"p = {p:.2g} for no difference, by {self.nulls} exchanges of the rows."
         return around(
-            value, sd, 0.0, rng=rng, unit=self.unit, floor=0.0, bound="lower",
-            null=chance * rng.standard_normal(60), notes=(note,),
+            value, _spread(hits, (len(x), len(y))), 0.0, rng=rng, unit=self.unit, floor=0.0,
+            bound="lower", null=null, notes=(note,),
         )  # fmt: skip
+
+
+def _hits(one: np.ndarray, two: np.ndarray) -> list[float]:
+    """Shares of both samples' rows that are told; a row on the border is told by a coin."""
+    return [float(np.where(side == 0, 0.5, side > 0).mean()) for side in (one, -two)]
 
 
 def _spread(hits: list[float], rows: tuple[int, int]) -> float:

@@ -106,7 +106,7 @@ def packed(data: bytes) -> dict[str, int]:
 
 def _lzma(data: bytes) -> int:
     # A dictionary as large as the data; the raw form, as the filter is known.
-    size = 1 << max(int(len(data)).bit_length(), 12)
+    size = 1 << max(len(data).bit_length(), 12)
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": size}]
     return len(lzma.compress(data, lzma.FORMAT_RAW, filters=filters))
 

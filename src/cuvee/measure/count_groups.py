@@ -1,4 +1,4 @@
-"""How far a number of counts may be off: groups of documents left out, and growth with their number.
+"""How far a number of counts may be off: documents left out, and growth with their number.
 
 The bias of an entropy falls slowly where most of a law is rare, and fast once all of it was seen.
 What the number gains from a quarter to a half to all of the documents tells which; gains that fell

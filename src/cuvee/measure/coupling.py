@@ -11,11 +11,14 @@ from numpy.random import Generator
 from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
 from cuvee.core.sample import Sample, block_counts
-from cuvee.measure.couplings import coded, entropy, greedy, least, through
-from cuvee.measure.groups import GROUPS, of_groups
+from cuvee.measure.couplings import entropy, greedy, least, through, told
+from cuvee.measure.groups import GROUPS, around, extrapolated, left_out_sd, parts
 
 MANY = 3000
 """Classes whose coupling takes a while."""
+ROOT, SLOWEST = 0.5, 0.4
+"""Of the rows: how chance that splits equal shares falls."""
+Number = Callable[[Float[np.ndarray, "symbols"]], float]
 SEEN = 30
 """Rows of a class, on average, that shares need."""
 
@@ -70,27 +73,36 @@ class Coupling:
         least_rows = min(len(x), len(y))
         if least_rows < 2 * GROUPS:
             raise CuveeError(f"expected {2 * GROUPS} or more rows, got {least_rows}: give more.")
-        table, number = _dealt(x, y, rng), self._left_open(x, y)
-        # Chance splits masses that are equal: what it adds falls with the root of the rows.
-        found = of_groups(
-            lambda some: number(table[some].sum(axis=0)), rng=rng, unit=self.unit, rate=0.5,
-            slowest=0.4, doubt=1.0, low=0.0,
-        )  # fmt: skip
+        found = self._found(_dealt(x, y, rng), self._left_open(x, y), rng)
         p, q = (np.bincount(z) / len(z) for z in (x, y))
-        code = coded(p, self.rate or np.inf)
+        code = through(p, q, self.rate or np.inf)
         loose = entropy(greedy(code, q)[1]) - least(code, q)
         note = f"the best coupling of these shares leaves at most {loose:.2g} nats less open."
         return replace(found, bound="upper", notes=(note,))
 
-    def _left_open(
-        self, x: np.ndarray, y: np.ndarray
-    ) -> Callable[[Float[np.ndarray, "symbols"]], float]:
+    def _found(self, table: np.ndarray, number: Number, rng: Generator) -> Estimate:
+        """Shares that are equal are split by chance, which leaves more open; others are not.
+
+        What it adds falls with the root of the rows. It is not known which case this is: the number
+        is moved half of the way, and the interval holds both ends.
+        """
+
+        def of(some: np.ndarray) -> float:
+            return number(table[some].sum(axis=0))
+
+        every = np.arange(GROUPS)
+        value, sd = of(every), left_out_sd(np.array([of(np.delete(every, g)) for g in every]))
+        (half, _), (quarter, _) = parts(of, 2, rng), parts(of, 4, rng)
+        way = extrapolated(value, half, quarter, ROOT, SLOWEST)[0] - value
+        return around(value + way / 2, sd, abs(way), rng=rng, unit=self.unit, low=0.0)
+
+    def _left_open(self, x: np.ndarray, y: np.ndarray) -> Number:
         """Of counts of the first classes, and then of the second."""
         kinds, rate = int(x.max()) + 1, self.rate or np.inf
 
         def number(counts: Float[np.ndarray, "symbols"]) -> float:
             p, q = (part / max(part.sum(), 1) for part in (counts[:kinds], counts[kinds:]))
-            return entropy(q) - through(p, q, rate)[1]
+            return entropy(q) - told(through(p, q, rate), q)
 
         return number
 

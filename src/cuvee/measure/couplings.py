@@ -5,6 +5,7 @@ hard to find; the greedy way is at most about half a bit above it, and mostly at
 """
 
 import heapq
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -13,8 +14,8 @@ from scipy.special import entr
 Law = Float[np.ndarray, "symbols"]
 NIL = 1e-15
 """Less is none."""
-LOOK = 128
-"""Groups of which all pairs are looked at."""
+LOOK, STAGES = 10, 32
+"""Groups of which all pairs are looked at; stages at which there are more."""
 
 
 def entropy(p: Float[np.ndarray, "..."]) -> float:
@@ -59,42 +60,45 @@ def least(p: Law, q: Law) -> float:
     return entropy(np.maximum(np.diff(np.minimum(*sums), prepend=0.0), 0.0))
 
 
-def coded(p: Law, rate: float) -> Law:
-    """The law with symbols put together until its entropy is at most the rate.
+def codes(p: Law) -> list[Law]:
+    """Laws of codes of a symbol: of groups of symbols, all kept apart first.
 
-    The two rarest groups are put together first, which costs least; the last step is the one, of
-    all pairs, that leaves most.
+    The two rarest groups are put together, again and again; or all but the most frequent symbols
+    are. Where few groups are left, each pair of them is put together, too.
     """
-    law, now, best, most = np.sort(p[p > NIL])[::-1], entropy(p), np.ones(1), 0.0
-    while now > rate and len(law) > 1:
+    law = np.sort(p[p > NIL])[::-1]
+    shown = set(np.unique(np.geomspace(1, len(law), STAGES).astype(int)).tolist())
+    heads = [np.append(law[:k], law[k:].sum()) for k in shown if k < len(law)]
+    found = [np.ones(1), *heads]
+    while len(law) > 1:
+        if len(law) in shown:
+            found.append(law)
         if len(law) <= LOOK:
-            one, two = np.triu_indices(len(law), 1)
-            ends = now - (entr(law[one]) + entr(law[two]) - entr(law[one] + law[two]))
-            at = int(np.argmax(np.where(ends <= rate, ends, -np.inf)))
-            if most < ends[at] <= rate:
-                most, best = float(ends[at]), _together(law, int(one[at]), int(two[at]))
+            found += [_together(law, *pair) for pair in combinations(range(len(law)), 2)]
         law = _together(law, len(law) - 2, len(law) - 1)
-        now = entropy(law)
-    return law if now > most else best
+    return found
 
 
 def _together(law: Law, one: int, two: int) -> Law:
     return np.sort(np.append(np.delete(law, [one, two]), law[one] + law[two]))[::-1]
 
 
-def through(p: Law, q: Law, rate: float = np.inf) -> tuple[float, float]:
-    """A law is coded in at most so many nats, and the code coupled with the other law.
+def told(code: Law, q: Law) -> float:
+    """Information about a symbol from a code that is coupled with it."""
+    return max(entropy(code) + entropy(q) - entropy(greedy(code, q)[1]), 0.0)
+
+
+def through(p: Law, q: Law, rate: float = np.inf) -> Law:
+    """The code of a symbol, of at most so many nats, that tells most about another one.
 
     Args:
-        p: What is coded.
-        q: What is to be told from the code.
-        rate: Of the code.
-
-    Returns:
-        The entropy of the code, and its information about `q`: both in nats.
+        p: Of the symbol that is coded.
+        q: Of the one that is to be told.
+        rate: Of the code; without one, the symbol itself is the code.
 
     References: Ebrahimi, Chen and Khisti, "Minimum entropy coupling with bottleneck", NeurIPS 2024.
     """
-    code = coded(p, rate) if np.isfinite(rate) else p
-    joint = entropy(greedy(code, q)[1])
-    return entropy(code), max(entropy(code) + entropy(q) - joint, 0.0)
+    if not np.isfinite(rate):
+        return p
+    # What a larger rate allows holds what a smaller one does: more rate never tells less.
+    return max((c for c in codes(p) if entropy(c) <= rate + 1e-12), key=lambda c: told(c, q))

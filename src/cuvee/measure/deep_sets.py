@@ -33,7 +33,7 @@ class DeepSets:
     interval is how far it was off on laws that it had not seen.
 
     Args:
-        laws: That it learns from: mixtures of up to four turned Gaussians, cubes, Laplace or
+        laws: That it learns from: mixtures of up to three turned Gaussians, cubes, Laplace or
             exponential laws.
         rows: Of a set; larger samples are several sets, whose mean is taken.
         hidden: Width of its layers.

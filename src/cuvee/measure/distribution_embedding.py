@@ -50,9 +50,9 @@ class DistributionEmbedding:
     unit: ClassVar[str] = "squared units of the features"
     keeps: ClassVar[tuple[str, ...]] = ("shift", "swap")
     codes: int = 8
-    rows: int = 128
-    hidden: int = 64
-    steps: int = 1500
+    rows: int = 100
+    hidden: int = 48
+    steps: int = 1000
     splits: int = 20
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from scipy.spatial.distance import cdist
-from scipy.special import erfcx, log_ndtr
+from scipy.special import erfcx, ndtr
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
@@ -19,7 +19,7 @@ from cuvee.core.sample import Sample
 
 LEAST = 24
 NEAR = 1e-3
-"""Standard deviations from the mean within which a saddlepoint says nothing, and Gauss does."""
+"""Standard deviations from the mean within which a saddlepoint says nothing, and a series does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,10 @@ def coded(classes: Int64[np.ndarray, "rows"]) -> Float[np.ndarray, "rows kinds_l
 
 
 def hypotheses(
-    points: Float[np.ndarray, "rows dims"], codes: Float[np.ndarray, "train outputs"],
-    width: float, fit: float,
+    points: Float[np.ndarray, "rows dims"],
+    codes: Float[np.ndarray, "train outputs"],
+    width: float,
+    fit: float,
 ) -> tuple[Float[np.ndarray, "held outputs"], Float[np.ndarray, "held held"]]:
     """Mean and covariance, on the other rows, of random functions that fit the first ones.
 
@@ -160,8 +162,10 @@ def log_probability(
 
     mean = slope(0.0) + size
     sd = np.sqrt((2 * outputs * values**2 + 4 * values * far).sum())
-    if abs(size - mean) < NEAR * sd:
-        return float(log_ndtr((size - mean) / sd))
+    if abs(size - mean) < NEAR * sd:  # Edgeworth's first term, of the skewness
+        off = (size - mean) / sd
+        skew = (8 * outputs * values**3 + 24 * values**2 * far).sum() / sd**3
+        return float(np.log(ndtr(off) - skew / 6 * (off**2 - 1) * np.exp(_log_normal(off))))
     if size > mean:
         high = (1 - 1e-9) / (2 * values[-1])
         if slope(high) < 0:

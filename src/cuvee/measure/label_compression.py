@@ -42,8 +42,8 @@ class LabelCompression:
     loose. More rows need fewer bits a label: compare data of one size.
 
     References: Goldblum, Finzi, Rowan and Wilson, "The no free lunch theorem, Kolmogorov
-    complexity, and the role of inductive biases in machine learning", ICML 2024; Dawid, "Statistical
-    theory: the prequential approach", J. R. Stat. Soc. A 147, 1984.
+    complexity, and the role of inductive biases in machine learning", ICML 2024; Dawid, "Present
+    position and potential developments: the prequential approach", J. R. Stat. Soc. A 147, 1984.
     """
 
     takes: ClassVar[tuple[str, str]] = ("points", "labels")
@@ -75,6 +75,9 @@ class LabelCompression:
         labels = np.unique((b or a).classes[: self.rows], return_inverse=True)[1]
         wide = points.std(axis=0)
         points = (points - points.mean(axis=0))[:, wide > 0] / wide[wide > 0]
+        # Rows by their values, so that no shift or scale, and no name, orders them otherwise.
+        sort = np.lexsort(points.T) if points.shape[1] else np.argsort(labels)
+        points, labels = points[sort], labels[sort]
         orders = [rng.permutation(len(labels)) for _ in range(self.orders)]
         told = np.array([code_lengths(points[o], labels[o])[np.argsort(o)] for o in orders])
         null = [
@@ -130,8 +133,7 @@ def _guesses(
         hits = (labels[at][..., None] == np.arange(kinds)).sum(axis=1)
         found.append((hits + prior) / (near + 1))
     design, query = (np.column_stack([np.ones(len(z)), z]) for z in (points, ask))
-    for ridge in RIDGES:
-        found.append(softmax(query @ _linear(design, labels, kinds, ridge), axis=1))
+    found += [softmax(query @ _linear(design, labels, kinds, ridge), axis=1) for ridge in RIDGES]
     return [(1 - FLOOR) * guess + FLOOR * prior for guess in found]
 
 

@@ -38,8 +38,9 @@ class Minde:
             say; otherwise all, as in the paper.
         nulls: Networks trained on shuffled rows.
 
-    Fails when: there are many columns for few rows, or one side fixes the other: the network then
-    would have to be exact where there is hardly any noise.
+    Fails when: there are many columns for few rows; one side fixes the other, as the network then
+    would have to be exact where there is hardly any noise; or what one side leaves open falls into
+    parts (a ring, say), which takes many steps to learn: the number is then too small.
 
     References: Franzese, Bounoua and Michiardi, "MINDE: Mutual information neural diffusion
     estimation", ICLR 2024; Kong, Brekelmans and Ver Steeg, "Information-theoretic diffusion", ICLR

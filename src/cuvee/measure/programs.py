@@ -165,9 +165,10 @@ class _Search:
         steps = np.diff(values).astype(np.uint8).tobytes()
         found.append(("sums", data[0], self.best(steps, depth)))
         found.append(("deal", self.best(data[::2], depth), self.best(data[1::2], depth)))
-        for cut in _cuts(data):
-            found.append(("join", self.best(data[:cut], depth), self.best(data[cut:], depth)))
-        return found
+        return found + [
+            ("join", self.best(data[:cut], depth), self.best(data[cut:], depth))
+            for cut in _cuts(data)
+        ]
 
 
 def _period(data: bytes) -> int:

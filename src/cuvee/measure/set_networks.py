@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cuvee.measure.stacked import Shape
 
-KINDS = 4
+KINDS = 3
 """Most pieces of a mixture."""
 CHECK = 3000
 """Rows that the entropy of a mixture is taken from."""
@@ -96,9 +96,9 @@ def random_law(dims: int, rng: Generator, pieces: int = KINDS, tails: bool = Tru
         tails: Whether other laws than Gaussian ones may be mixed.
     """
     count = int(rng.integers(1, pieces + 1))
-    places = rng.normal(0, rng.uniform(0.3, 3), (count, dims))
+    places = rng.normal(0, rng.uniform(0.2, 2), (count, dims))
     turns = np.linalg.qr(rng.standard_normal((count, dims, dims)))[0]
-    wide = np.exp(rng.normal(0, 0.5, (count, dims)))
+    wide = np.exp(rng.normal(0, 0.35, (count, dims)))
     kinds = tuple(_UNITS) if tails else ("normal",)
     return RandomLaw(
         rng.dirichlet(np.full(count, 3.0)), places, turns * wide[:, None],

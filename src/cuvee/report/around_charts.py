@@ -114,8 +114,11 @@ def _panel(
     narrow = wide < 200
     across = Axis(0.0, most, left + (32 if narrow else 38), left + wide - 14)
     up = Axis(*ends, top + tall - 32, top + 26)
-    parts = [svg.name(across.start, top + 14, row.name, wide - 112),
-             svg.text(across.end, top + 14, numbers.percent(row.share), "strong", "end")]  # fmt: skip
+    share = numbers.percent(row.share)
+    parts = [
+        svg.name(across.start, top + 14, row.name, wide - 112),
+        svg.text(across.end, top + 14, share, "strong", "end"),
+    ]
     for tick in up.ticks(2):
         y = up.at(tick)
         parts.append(svg.line(across.start, y, across.end, y, "zero" if tick == 0 else "grid"))

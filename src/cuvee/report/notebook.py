@@ -21,13 +21,13 @@ class Sheet:
     def print(self, *_: object, **__: object) -> None:
         """Blank lines between tables are left to the browser."""
 
-    def line(self, text: str, style: str) -> None:
+    def sentence(self, text: str, style: str) -> None:
         """A sentence."""
         content = escape(visible(text))
         inner = f"<strong>{content}</strong>" if "bold" in style else content
         self.parts.append(f'<p style="margin:0.3em 0;max-width:60em">{inner}</p>')
 
-    def table(
+    def grid(
         self, title: str, head: str, names: Sequence[str], columns: Sequence[tuple[str, list[str]]]
     ) -> None:
         """A table: names at the left, figures at the right."""

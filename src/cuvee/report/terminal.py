@@ -45,12 +45,12 @@ def plain(show: Callable[[Any, "Console"], None], content: Any, width: int = 100
 
 
 def table(
-    console: "Console", title: str, head: str, names: Sequence[str], columns: Sequence[Column],
-    least: int = LEAST_NAME,
+    console: "Console | Sheet", title: str, head: str, names: Sequence[str],
+    columns: Sequence[Column], least: int = LEAST_NAME,
 ) -> None:  # fmt: skip
     """A table: names at the left, cut so that the line never breaks; figures at the right."""
     if isinstance(console, Sheet):
-        console.table(title, head, names, [(c.title, list(c.cells)) for c in columns])
+        console.grid(title, head, names, [(c.title, list(c.cells)) for c in columns])
         return
     from rich.cells import cell_len
     from rich.table import Table
@@ -78,10 +78,10 @@ def table(
     console.print(grid)
 
 
-def line(console: "Console", text: str, style: str = "") -> None:
+def line(console: "Console | Sheet", text: str, style: str = "") -> None:
     """A sentence, broken where the terminal ends."""
     if isinstance(console, Sheet):
-        console.line(text, style)
+        console.sentence(text, style)
         return
     from rich.text import Text
 
