@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 # What is imported is compiled once, not all at the installation, and not by every process anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test browser check bench soak evidence docs clean
+.PHONY: demo test browser check bench soak evidence docs picture clean
 
 demo: .venv/.ready
 	rm -rf demo
@@ -40,8 +40,16 @@ evidence: .venv/.ready
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"cuvee needs Python 3.11 or later, $(PYTHON) is {v[0]}.{v[1]}")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check $(shell grep '^torch==' constraints.txt)
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e '.[torch,dev]'
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e '.[torch,dev,docs]'
 	touch $@
 
+# The documentation as a site, in site/. Nothing is fetched: python -m http.server -d site shows it.
+docs: .venv/.ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q -d site
+
+# The picture of the README, from a run of the demo.
+picture: demo
+	$(BIN)/python -m docs.site.picture demo/blend.json docs/images/demo.svg
+
 clean:
-	rm -rf .venv demo dist build
+	rm -rf .venv demo dist build site

@@ -130,7 +130,7 @@ def draw(title: str, rows: Rows) -> str:
         parts.append(_row(name, values, TOP + STEP * (i + 0.5), at))
     told = ", ".join(f"{n} {show(sum(v) / len(v))}" for n, v in rows.items())
     several = max(map(len, rows.values())) > 1
-    caption = words(title) + (": " if title else "") + (
+    caption = (f"{words(title)}: " if title and len(rows) > 1 else "") + (
         "one dot a repetition or case, a line at the mean" if several else "one dot a case"
     )  # fmt: skip
     return (

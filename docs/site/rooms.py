@@ -114,10 +114,10 @@ def failed_page(results: Results) -> str:
     parts = [
         "# What did not hold",
         f"{len(failed)} of {len(results)} claims did not hold when they were run here, at small "
-        "scale, and none of them was tuned until it did. That is a finding at our scale, not a "
-        "verdict on a paper: a method may be right where we cannot afford to look, and some miss "
-        "one of several parts. Our own are among them. This page is made from "
-        "[the recorded results](results/evidence.json) whenever the site is built.",
+        "scale. That is a finding at our scale, not a verdict on a paper: a method may be right "
+        "where we cannot afford to look, and some miss one of several parts. Our own are among "
+        "them. This page is made from [the recorded results](results/evidence.json) whenever the "
+        "site is built.",
     ]
     for name, row in failed.items():
         room, _, short = name.partition("/")

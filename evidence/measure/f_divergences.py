@@ -5,6 +5,9 @@ from evidence.covering import between, covered, normal, shares
 
 from cuvee.testing.evidence import Finding
 
+FIRST = 2 * 10**6
+"""Seeds that nothing was chosen by."""
+
 
 def run() -> Finding:
     wide = 1.3
@@ -14,15 +17,24 @@ def run() -> Finding:
     for by, seeds in (("gaussian", 100), ("classifier", 30)):
         for dims, rows in ((3, 300), (3, 1000)):
             planted[f"kl by {by}, wider, {dims} columns, {rows} rows"] = covered(
-                "kl", normal(dims), normal(dims, wide), dims * kl, count=rows, by=by, seeds=seeds)
+                "kl",
+                normal(dims),
+                normal(dims, wide),
+                dims * kl,
+                count=rows,
+                by=by,
+                seeds=seeds,
+                first=FIRST,
+            )
             planted[f"kl by {by}, shift, {dims} columns, {rows} rows"] = covered(
                 "kl", normal(dims), normal(dims, 1.0, far / np.sqrt(dims)), far**2 / 2, count=rows,
-                by=by, seeds=seeds)  # fmt: skip
+                by=by, seeds=seeds, first=FIRST)  # fmt: skip
     shift = normal(2, 1.0, far / np.sqrt(2)), normal(2)
     for name, truth in (("chi_squared", np.expm1(far**2)),
                         ("alpha", 4 * (1 - np.exp(-(far**2) / 8)))):  # fmt: skip
         planted[f"{name} by gaussian, shift, 2 columns, 500 rows"] = covered(
-            name, *shift, truth, count=500, by="gaussian")
+            name, *shift, truth, count=500, by="gaussian", first=FIRST
+        )
     for by in ("kde", "neighbours"):
         others[by] = covered("kl", *shift, far**2 / 2, count=500, by=by, seeds=20)
     none = {by: covered("kl", normal(4), normal(4), 0.0, count=400, by=by, seeds=40)

@@ -20,7 +20,8 @@ PROGRAMS, SIZE, PIECES = 150, 256, 10
 def run() -> Finding:
     made = [random_program(SIZE, default_rng([seed, 51])) for seed in range(PROGRAMS)]
     printed_rows = np.array([(bits(p), *both(printed(p))) for p in made])
-    text = [t.encode()[:SIZE] for name in CORPORA for t in documents(name, least=400)[50:][:PIECES]]
+    texts = [t for name in CORPORA for t in documents(name, least=400)[50:][:PIECES]]
+    text = [t.encode()[:SIZE] for t in texts]
     text_rows = np.array([both(one) for one in text])
     shares = (printed_rows[:, 1:] / 8).sum(axis=0) / (PROGRAMS * SIZE)
     found = text_rows.sum(axis=0) / (8 * sum(map(len, text)))
@@ -29,8 +30,8 @@ def run() -> Finding:
     return Finding(
         claim="The synthesiser needs fewer bits than the best compressor for 95% of what random "
         "programs print, and more for 95% of pieces of real text.",
-        measured=f"of printed bytes {shares[0]:.3f} of their size against {shares[1]:.3f}: less for "
-        f"{wins:.0%}, and for {met:.0%} no more than the program that printed them; of text "
+        measured=f"of printed bytes {shares[0]:.3f} of their size against {shares[1]:.3f}: less "
+        f"for {wins:.0%}, and for {met:.0%} no more than the program that printed them; of text "
         f"{found[0]:.3f} against {found[1]:.3f}: less for "
         f"{(text_rows[:, 0] < text_rows[:, 1]).mean():.0%}.",
         holds=bool(wins >= 0.95 and (text_rows[:, 0] > text_rows[:, 1]).mean() >= 0.95),

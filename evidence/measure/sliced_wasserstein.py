@@ -26,7 +26,7 @@ def run() -> Finding:
     planted = {
         f"{dims} columns, {rows} and {others} rows": covered(
             "sliced_wasserstein", normal(dims), normal(dims, 1.3, 0.3), 0.18, count=rows,
-            others=others)
+            others=others, seeds=200)
         for dims, rows, others in ((3, 300, 300), (3, 200, 900), (16, 500, 500), (3, 5000, 5000))
     }  # fmt: skip
     return Finding(

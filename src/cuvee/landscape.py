@@ -19,14 +19,16 @@ from cuvee.trials import checked, explore, rounded, run
 
 STEP = 0.01
 """Part of the budget that moves to a source, to say what more of it gives."""
-LINE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+LINE = (0.0, 0.02, 0.06, 0.15, 0.3, 0.5, 1.0)
 """Shares of a source at which the objective is looked at, beside its own."""
 CLOSE = 0.003
 """Shares that lie so close to its own are not looked at."""
-LEVELS = 7
+LEVELS = 5
 """Shares of each of two sources that are looked at together."""
-WIDE = (2.4, 0.2)
+WIDE = (2.0, 0.2)
 """They reach from 0 to so many times the source's share, and at least so far."""
+QUICK = {"descent": "descent:screen=1:starts=1:tolerance=1e-5"}
+"""Methods that get to the same place with fewer trials, as one knows where to begin."""
 LARGEST = 3
 """Sources of which pairs are looked at."""
 MATTERS = 1e-3
@@ -35,6 +37,8 @@ MORE = (2, 4)
 """Multiples of the budget."""
 MOST_TRIALS = 200
 """A method that asked for more is not asked again at another budget."""
+MOST = 40
+"""Sources, by share, that are looked at one by one."""
 NONE = 1e-9
 
 Point = tuple[Shares, float]
@@ -71,7 +75,8 @@ class Landscape:
     def _explored(self) -> dict[str, Any]:
         budget, k = float(self.problem.tokens), len(self.problem.sources)
         pairs = _pairs(self.shares) if k > 2 else []
-        lines = [[self._toward(i, s) for s in self._stops(i)] for i in range(k)] if k > 1 else []
+        some = sorted(np.argsort(-self.shares, kind="stable")[:MOST].tolist()) if k > 1 else []
+        lines = [[self._toward(i, s) for s in self._stops(i)] for i in some]
         grids = [self._grid(i, j) for i, j in pairs]
         planes = [[self._beside(i, j, a, b) for a, b in grid] for (i, j), grid in zip(pairs, grids)]
         points = [(w, budget) for w in (self.shares, *chain(*lines, *planes))]
@@ -80,9 +85,11 @@ class Landscape:
         told: dict[str, Any] = {}
         if lines:
             at = [[difference(next(found), here) for _ in line] for line in lines]
+            names = self.problem.sources
             told["sources"] = {
-                n: self._source(i, lines[i], at[i]) for i, n in enumerate(self.problem.sources)
+                names[i]: self._source(i, line, e) for i, line, e in zip(some, lines, at)
             }
+            told["left_out"] = [n for i, n in enumerate(names) if i not in some]
             told["surfaces"] = [
                 self._surface(pair, plane, [difference(next(found), here) for _ in plane])
                 for pair, plane in zip(pairs, planes)
@@ -197,7 +204,7 @@ class Landscape:
                 old.params,
             )  # fmt: skip
             problem = replace(problem, facts=old.facts)
-            mixer = mix.load(self.method)
+            mixer = mix.load(QUICK.get(self.method, self.method))
             study = explore(problem, self.trainer, mixer, self.seed, self.engine)
             found = mixer.recommend(study, rng=stream(self.seed, "recommend"))
             shares = rounded(checked(found, problem, self.method), problem).mean

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import cuvee
 from cuvee import engine as engines
+from cuvee import landscape
 from cuvee.core import Estimate, Limits, Outcome, Problem
 from cuvee.core.recipe import to_json
 from cuvee.landscape import LEVELS, STEP, Landscape, best, flat
@@ -25,6 +26,10 @@ class Bowl:
     draws: int = 30
     sources: tuple[str, ...] = SOURCES
     targets: tuple[str, ...] = ("t", "u")
+
+    @property
+    def available(self):
+        return AVAILABLE
 
     def run(self, trial, *, rng):
         off = np.random.default_rng(0).normal(0, 0.02, (self.draws, 1, 4))
@@ -83,6 +88,13 @@ def test_pairs_are_of_the_largest_and_hold_the_blend_lowest():
         assert len(one["points"]) <= LEVELS**2
         assert all(sum(p["shares"]) <= 1 + 1e-9 for p in one["points"])
         assert min(p["mean"] for p in one["points"]) > -1e-9
+
+
+def test_of_very_many_sources_the_largest_are_looked_at(monkeypatch):
+    monkeypatch.setattr(landscape, "MOST", 2)
+    found = looked()
+    assert set(found["sources"]) == {"a", "b"}
+    assert found["left_out"] == ["c", "d"]
 
 
 def test_more_tokens_and_what_runs_out():

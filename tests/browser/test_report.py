@@ -16,9 +16,8 @@ def report(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1100, 380])
-def test_it_opens_alone_at_once_and_can_be_read(page, report, dark, width):
+@pytest.mark.parametrize(("width", "dark"), [(1100, False), (380, True)])
+def test_it_opens_alone_at_once_and_can_be_read(page, report, width, dark):
     sizes = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sizes)
     try:

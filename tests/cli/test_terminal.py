@@ -16,6 +16,7 @@ from cuvee.cli import progress as bars
 from cuvee.cli.completion import SHELLS, commands, script
 from cuvee.cli.methods import ROOMS
 from cuvee.cli.parser import build_parser
+from cuvee.cli.tried import said
 from cuvee.mix import METHODS
 
 COMMANDS = dict(commands(build_parser()))
@@ -103,6 +104,20 @@ def test_colours_are_off_with_no_color(world, capsys, monkeypatch):
     assert COLOUR.search("".join(run(capsys, *words)[1:]))
     monkeypatch.setenv("NO_COLOR", "1")
     assert not COLOUR.search("".join(run(capsys, *words)[1:]))
+
+
+def test_mixtures_are_readable_in_a_terminal():
+    row = {"share/web": "0.25", "share/code": "0.75", "share/books": "0", "loss/val": 3.25}
+    told = said([row | {"sd/val": 0.01}, row | {"sd/val": None}], "nats per token", 80).splitlines()
+    assert told[0] == "  1  75.0% code, 25.0% web"
+    assert told[1].split() == ["val", "3.250", "±", "0.010"]
+    assert told[3].split()[:3] == ["val", "3.250", "±"]
+    assert "nats per token" in told[-1]
+
+
+def test_trial_in_a_pipe_is_csv(world, capsys):
+    words = ("trial", *COMMON, "--shares", "web=1", "--quiet")
+    assert run(capsys, *words).out.startswith("share/web,share/code,share/books,loss/val,sd/val")
 
 
 def test_progress_says_rate_and_time_left():

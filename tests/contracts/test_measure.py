@@ -17,7 +17,7 @@ QUICK: dict[str, dict[str, object]] = {
     "compressed_information": {"nulls": 1}, "text_hurst": {"tokens": 12_000},
     "wasserstein": {"splits": 6, "rows": 50}, "sinkhorn": {"splits": 4, "rows": 30},
     "kl": {"splits": 4}, "jensen_shannon": {"splits": 4}, "chi_squared": {"splits": 4},
-    "alpha": {"splits": 4}, "mutual_information": {"steps": 20, "folds": 2, "nulls": 1},
+    "alpha": {"splits": 4}, "classifier_two_sample": {"nulls": 4}, "mutual_information": {"steps": 20, "folds": 2, "nulls": 1},
     "hash_codes": {"hidden": 8, "steps": 60, "digits": 4, "nulls": 0},
     "deep_sets": {"laws": 40, "rows": 60, "hidden": 8, "steps": 30},
     "distribution_embedding": {"codes": 3, "rows": 20, "hidden": 8, "steps": 10, "splits": 6},

@@ -9,7 +9,7 @@ from soak.kill import campaign
 
 from cuvee.cli.parser import build_parser
 
-LATER = {"measure"}
+LATER = {"explore", "measure"}
 """Commands that write a file at their very end, and are not yet killed here."""
 DOCUMENTS = ("attributes", "choose", "decontaminate", "dedup", "filter")
 SMALL = ("blend", "blend jsonl", "rerun", "compare", "export", "trial", *DOCUMENTS)

@@ -17,7 +17,7 @@ from cuvee.measure.energy import minus_distance
 from cuvee.measure.frechet import between, distance
 from cuvee.measure.kernel_tables import median_distance, numbers, table_of
 from cuvee.measure.monge_gap import gap
-from cuvee.measure.sinkhorn import entropic
+from cuvee.measure.sinkhorn import divergence, entropic
 from cuvee.measure.sliced_wasserstein import directions, sliced
 from cuvee.measure.wasserstein import plug_in, squares
 
@@ -193,8 +193,12 @@ def test_sinkhorn_between_normals_is_its_closed_form():
         root = np.sqrt(4 * one * two + half**2)
         return one + two - root + half * np.log(root + half)
 
-    truth = 1 + cost(1, 4) - (cost(1, 1) + cost(4, 4)) / 2
-    assert holds(found("sinkhorn", x, y, splits=4), truth)
+    def closed(far, one, two):
+        return far + cost(one, two) - (cost(one, one) + cost(two, two)) / 2
+
+    plain = closed((x.mean() - y.mean()) ** 2, x.var(), y.var())
+    assert divergence(x, y, 2 * half) == pytest.approx(plain, rel=0.03)
+    assert holds(found("sinkhorn", x, y, splits=8), closed(1, 1, 4))
 
 
 @pytest.mark.parametrize("blur", [2.0, 0.1])

@@ -18,8 +18,8 @@ from cuvee.measure.set_networks import RandomLaw, SetShape, random_law
 def test_order_of_rows_cannot_matter():
     generator = torch.Generator().manual_seed(1)
     shape = SetShape(3, 16, 4)
-    weights = shape.start(generator)
     sets = torch.randn(5, 40, 3, generator=generator)
+    weights = shape.start(generator, sets)
     turned = sets[:, torch.randperm(40, generator=generator)]
     assert torch.allclose(shape(weights, sets), shape(weights, turned), atol=1e-6)
     twice = torch.cat([sets, sets], dim=1)

@@ -123,6 +123,13 @@ def test_several_methods_and_why_others_are_left_out(points):
         found["nonsense"]
 
 
+def test_what_cannot_be_measured_of_few_rows_is_left_out(points):
+    found = cuvee.measure_all(points[0][:25], points[1][:25])
+    assert found.found
+    with pytest.raises(CuveeError, match="knn_kl: "):
+        cuvee.measure_all(points[0][:3], points[1][:3], methods="knn_kl")
+
+
 def test_command_line(place, capsys):
     assert main(["measure", "a.npy", "b.npy", "--method", "frechet", "--quiet", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

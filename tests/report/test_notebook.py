@@ -1,5 +1,7 @@
 """What a notebook shows: tables, everything escaped, never the whole of a huge value."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from tests.report.examples import NASTY, answer
@@ -7,7 +9,7 @@ from tests.report.test_page import Reader
 
 import cuvee
 from cuvee.core import Estimate, Outcome, Problem, Study, Trial
-from cuvee.report import fragment, print_answer
+from cuvee.report import fragment, print_answer, print_comparison
 
 HURT = ("<script", "\x1b", "\u202e")
 
@@ -66,6 +68,52 @@ def test_a_study_shows_its_best_trials():
     found = read(study._repr_html_())
     assert found.tags.count("tr") == 11
     assert found.words[found.words.index("14") + 1] == "-11.0000"
+
+
+def compared(name):
+    gains = {"news": {"mean": 0.1, "sd": 0.01, "low": 0.08, "high": 0.12}}
+    row = {
+        "method": name, "objective": {"mean": 3.0}, "objective_gain": gains["news"],
+        "gains": gains, "losses": gains, "worse": [], "spent": 10, "seconds": 1.0,
+    }  # fmt: skip
+    return {
+        "methods": [row, {"method": "b", "trouble": "<i>why</i>"}], "seeds": 2, "spend": 100,
+        "tokens": 10, "unit": "nats", "verdict": f"{name} is best.", "winners": [name],
+        "targets": ["news"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_a_comparison_is_a_table(name):
+    found = read(html := fragment(print_comparison, compared(name)))
+    assert found.tags.count("table") == 1
+    assert "+0.100" in found.words
+    assert "&lt;i&gt;why&lt;/i&gt;" in html
+
+
+def test_chosen_documents_show_their_sources():
+    pool = [f"page {i} of the river and the <b>night</b>" for i in range(30)]
+    html = cuvee.choose({"<script>": pool}, k=5, method="random")._repr_html_()
+    assert "5 of 30 documents" in " ".join(read(html).words)
+    assert "table" in read(html).tags
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["answer:Blend", "from_runs:Chosen", "comparison:Comparison", "forecasting:Prediction",
+     "procedures:Contrast", "scoring:Scores", "law_scores:LawScores", "planning:Plan",
+     "documents.judging:Board", "documents.choosing:Chosen"],
+)  # fmt: skip
+def test_what_prints_itself_shows_the_same_in_a_notebook(place, monkeypatch):
+    module, _, name = place.partition(":")
+    kind = getattr(import_module(f"cuvee.{module}"), name)
+    shown = []
+    monkeypatch.setattr("cuvee.report.fragment", lambda show, said: shown.append((show, said)))
+    monkeypatch.setattr(kind, "brief" if name == "Blend" else "to_dict", lambda _: {"a": 1})
+    kind._repr_html_(object.__new__(kind))
+    ((show, said),) = shown
+    assert show.__name__.startswith("print_")
+    assert said == {"a": 1}
 
 
 def test_a_blend_shows_itself_without_looking_around(monkeypatch):

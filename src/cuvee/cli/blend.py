@@ -11,7 +11,9 @@ import numpy as np
 from cuvee import driver, export, real_runs, report
 from cuvee.answer import unread, with_format
 from cuvee.cli import again, plan, runs
+from cuvee.cli.lines import width
 from cuvee.cli.progress import progress
+from cuvee.cli.tried import said as tried_said
 from cuvee.cli.words import means, number
 from cuvee.cli.words import question as settings
 from cuvee.cli.words import runs as runs_asked
@@ -109,7 +111,7 @@ def answer_and_write(
     if options.json:
         sys.stdout.buffer.write(to_json(answer.to_dict()))
     elif not options.quiet:
-        report.print_answer(answer.to_dict())
+        report.print_answer(answer.brief())
     if out is not None and manifest is not None and not options.quiet and not options.json:
         did, files = ("Indexed", "index") if "index" in manifest else ("Wrote", "shards")
         count, tokens, page = len(manifest[files]), manifest["tokens"], place(out) / "report.html"
@@ -117,7 +119,7 @@ def answer_and_write(
 
 
 def trial(options: argparse.Namespace) -> None:
-    """Losses of given mixtures, as CSV."""
+    """Losses of given mixtures: CSV, or a table for a person in a terminal."""
     question = Question(**settings(options))
     names = tuple(question.sources)
     path = Path(options.shares)
@@ -155,7 +157,8 @@ def trial(options: argparse.Namespace) -> None:
         if not options.quiet:
             print(f"Wrote {len(filled)} mixture(s) to {options.out}", file=sys.stderr)
     elif not options.json:
-        sys.stdout.write(text)
+        columns = width()
+        sys.stdout.write(text if columns is None else tried_said(filled, losses.unit, columns))
 
 
 def _beside(out: str) -> Path:

@@ -224,3 +224,14 @@ def _normal(shares: Sequence[float] | np.ndarray) -> Shares:
         raise CuveeError("every share is 0: at least one source must have some.")
     found = found / found.sum()
     return np.where(found < NONE, 0.0, found)
+
+
+def apart(keys: np.ndarray) -> np.ndarray:
+    """Keys of which no two are equal: copies are told apart by their turn."""
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    first = np.r_[True, ranked[1:] != ranked[:-1]]
+    at = np.arange(len(keys))
+    turn = np.empty(len(keys), np.uint64)
+    turn[order] = at - np.maximum.accumulate(np.where(first, at, 0))
+    return mixed(keys + mixed(turn))

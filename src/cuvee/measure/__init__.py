@@ -12,7 +12,8 @@ import numpy as np
 from cuvee.contracts import Measure
 from cuvee.core import CuveeError, Estimate, stream
 from cuvee.core.methods import make
-from cuvee.core.sample import Sample
+from cuvee.core.order import apart, mixed
+from cuvee.core.sample import Sample, block_counts
 
 METHODS = {
     "frechet": "cuvee.measure.frechet:Frechet",
@@ -184,14 +185,15 @@ def _ordered(method: Measure, a: Sample, b: Sample | None) -> tuple[Sample, Samp
 def _laid(sample: Sample) -> Sample:
     if sample.points is None and sample.labels is None:
         return sample
-    order = _order(sample)
-    return replace(sample.take(order), symbols=sample.symbols, texts=sample.texts)
+    laid = sample.take(_order(sample))
+    symbols = sample.symbols
+    if laid.labels is not None and symbols is not None and symbols.sum() == len(laid):
+        symbols = block_counts(laid.labels, symbols.toarray().shape[1])  # of the classes themselves
+    return replace(laid, symbols=symbols, texts=sample.texts)
 
 
 def _order(*samples: Sample) -> np.ndarray:
-    """Rows by content, mixed well: neighbours in this order have nothing to do with each other."""
-    from cuvee.core.order import mixed
-
+    """Rows by content, mixed well: neighbours have nothing in common, copies neither."""
     key = np.zeros(len(samples[0]), np.uint64)
     for sample in samples:
         for start in range(0, len(key), 1 << 16):
@@ -199,13 +201,11 @@ def _order(*samples: Sample) -> np.ndarray:
             for values in (sample.points, sample.labels):
                 if values is not None:
                     key[part] = mixed(key[part] ^ _hash(np.asarray(values[part])))
-    return np.argsort(key, kind="stable")
+    return np.argsort(apart(key), kind="stable")
 
 
 def _hash(values: np.ndarray) -> np.ndarray:
     """A number for each row."""
-    from cuvee.core.order import mixed
-
     bits = np.ascontiguousarray(values.reshape(len(values), -1), np.float64).view(np.uint64)
     found = np.zeros(len(values), np.uint64)
     for column in bits.T:

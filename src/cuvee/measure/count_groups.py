@@ -19,9 +19,10 @@ from cuvee.measure.groups import GROUPS, around, left_out_sd, parts
 Table = Float[np.ndarray, "groups symbols"]
 HALFWAY = 0.55
 """How far of the way that gains by a power would lead; learned on laws of Zipf."""
-PENDING = 1.5
 SLOWEST, SLOW, FASTEST = 1.2, 1.5, 3.0
 """Gain of a half over that of a whole; of a law that was hardly seen, no more than the second."""
+PENDING = 1.5
+"""Of the last gain, what may yet come at least: where next to nothing was seen, gains are noise."""
 SURE = 0.9
 """Part of the law that should have been seen."""
 HASHED = 1 << 16
@@ -65,7 +66,6 @@ def _dealt(counts: Float[np.ndarray, "symbols"], rng: Generator) -> Table:
 def of_tables(
     number: Callable[[Float[np.ndarray, "symbols"]], float], table: Table, *, rng: Generator,
     unit: str, low: float = -np.inf, high: float = np.inf, notes: Sequence[str] = (),
-    biased: bool = True,
 ) -> Estimate:  # fmt: skip
     """A number of counts, its interval, and in it what is not known of its bias.
 
@@ -77,21 +77,18 @@ def of_tables(
         low: The number cannot be less.
         high: It cannot be more.
         notes: Of the estimate.
-        biased: There is a bias to look for.
     """
 
     def of(some: np.ndarray) -> float:
         return number(table[some].sum(axis=0))
 
     every = np.arange(GROUPS)
-    value, further, missed = of(every), 0.0, 0.0
+    value = of(every)
     sd = left_out_sd(np.array([of(np.delete(every, g)) for g in every]))
-    if biased:
-        (half, _), (quarter, _) = parts(of, 2, rng), parts(of, 4, rng)
-        fastest = FASTEST if covered(table.sum(axis=0)) >= SURE else SLOW
-        further = _further(value, half, quarter, fastest)
-        # Where next to nothing was seen, gains are noise: half of the last one may yet come.
-        missed = max(abs(further), PENDING * abs(value - half))
+    (half, _), (quarter, _) = parts(of, 2, rng), parts(of, 4, rng)
+    fastest = FASTEST if covered(table.sum(axis=0)) >= SURE else SLOW
+    further = _further(value, half, quarter, fastest)
+    missed = max(abs(further), PENDING * abs(value - half))
     return around(value + further, sd, missed, rng=rng, unit=unit, low=low, high=high, notes=notes)
 
 

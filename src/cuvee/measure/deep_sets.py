@@ -50,10 +50,10 @@ class DeepSets:
     asks: ClassVar[str] = "entropy"
     unit: ClassVar[str] = "nats"
     keeps: ClassVar[tuple[str, ...]] = ("shift",)
-    laws: int = 800
+    laws: int = 2000
     rows: int = 200
     hidden: int = 48
-    steps: int = 800
+    steps: int = 2000
 
     def __post_init__(self) -> None:
         if self.laws < 16 or self.rows < LEAST or self.hidden < 2 or self.steps < 1:
@@ -115,9 +115,12 @@ class DeepSets:
 
         def loss(weights: torch.Tensor) -> torch.Tensor:
             some = torch.randint(first, (BATCH,), generator=generator)
-            return ((shape(weights, data[some])[:, 0] - goal[some]) ** 2).mean()[None]
+            # However a set is turned, its entropy stays: each law teaches as many as there are.
+            turn = torch.linalg.qr(torch.randn(dims, dims, generator=generator))[0]
+            turn = turn * (2 * torch.randint(2, (dims,), generator=generator) - 1)
+            return ((shape(weights, data[some] @ turn)[:, 0] - goal[some]) ** 2).mean()[None]
 
-        start = shape.start(generator)
+        start = shape.start(generator, data[:first])
         weights = trained(start, loss, steps=self.steps, rate=RATE, average=self.steps > 50)
 
         def read(some: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ def embedding(
     generator = generator_of(rng)
     shape, drawer = SetShape(dims, hidden, codes), Shape((codes + dims, hidden, hidden, dims), True)
     data = _tensor(np.stack([_usual(dims, rng).draw(2 * rows, rng) for _ in range(POOL)]))
-    start = torch.cat([shape.start(generator), drawer.start(1, generator)], dim=1)
+    start = torch.cat([shape.start(generator, data), drawer.start(1, generator)], dim=1)
 
     def loss(weights: Tensor) -> Tensor:
         some = torch.randint(POOL, (BATCH,), generator=generator)

@@ -246,7 +246,7 @@ def _divergence(
     notes = _notes(method.by, x, y, crossed(x, y, method.by, rng, hold=hold), rng)
     found = resampled(
         statistic, [x, y], rng=rng, unit=method.unit, splits=method.splits, nulls=method.splits,
-        doubt=0.5,
+        doubt=1.0,
     )
     return replace(found, notes=notes)
 

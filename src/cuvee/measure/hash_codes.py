@@ -32,7 +32,8 @@ class HashCodes:
     The network turns a row into a few digits, trained so that each tells the most about the class.
     What digits mean is counted on other rows, and judged on others still: a bound from below of the
     information between rows and classes, and what a store of such codes can be searched for. The
-    notes say how much that is of each digit.
+    notes say how much that is of each digit. The paper's penalty on digits that repeat each other
+    is left out: repeated digits are believed less instead.
 
     Args:
         digits: Of a code.
@@ -45,7 +46,7 @@ class HashCodes:
 
     Fails when: classes have few rows each: a third of them must say what codes mean.
 
-    References: Lee, Kim, Choi and Hwang, "Discrete infomax codes for supervised representation
+    References: Lee, Kim, Park and Choi, "Discrete infomax codes for supervised representation
     learning", Entropy 24, 2022.
     """
 

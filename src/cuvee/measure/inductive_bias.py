@@ -26,18 +26,17 @@ NEAR = 1e-3
 class InductiveBias:
     """Bits that hypotheses lack which fit the rows seen: -log2 of how many are right on others.
 
-    Hypotheses are random smooth functions (a Gaussian process) that pass through the labels of the
-    training rows. Right is one whose mean squared error on the held-out rows is no more than a
-    share of the labels' variance. That so few are is computed from the law of the error, which is
-    a weighted sum of squares, by a saddlepoint in its tail.
+    Hypotheses are random functions, smooth but for a rough part (a Gaussian process), that pass
+    through the labels of the training rows. Right is one whose mean squared error on the held-out
+    rows is no more than a share of the labels' variance. That so few are is computed from the law
+    of the error, a weighted sum of squares, by a saddlepoint in its tail.
 
     Args:
         train: Rows that are seen; two thirds of fewer rows.
         held: Rows that are not; the rest of fewer rows.
         error: Share of the labels' variance that may be missed.
         width: Of the smooth functions, in median distances of rows.
-        fit: Standard deviation by which a hypothesis may miss a training label, as a share of
-            that of the labels.
+        rough: Share of a hypothesis' variance that is of each row its own.
         splits: Into rows that are seen and rows that are not; the number is their mean.
 
     Fails when: numbers of different `train`, `held`, `error` or `width` are compared: bits add up
@@ -57,7 +56,7 @@ class InductiveBias:
     held: int = 100
     error: float = 0.2
     width: float = 0.5
-    fit: float = 0.05
+    rough: float = 0.05
     splits: int = 8
 
     def __post_init__(self) -> None:
@@ -66,9 +65,10 @@ class InductiveBias:
                 f"train and held must be 8 or more, splits 4 or more, got {self.train}, "
                 f"{self.held}, {self.splits}."
             )
-        if not (self.error > 0 and self.width > 0 and self.fit > 0):
+        if not (self.error > 0 and self.width > 0 and 1 > self.rough > 0):
             raise CuveeError(
-                f"error, width and fit must be above 0, got {self.error}, {self.width}, {self.fit}."
+                f"error and width must be above 0, rough between 0 and 1, got {self.error}, "
+                f"{self.width}, {self.rough}."
             )
 
     def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
@@ -103,7 +103,7 @@ class InductiveBias:
         """Of one split; the first rows are seen."""
         if not codes.shape[1]:
             return 0.0  # one class: every hypothesis is right
-        middle, spread = hypotheses(points, codes[:train], self.width, self.fit)
+        middle, spread = hypotheses(points, codes[:train], self.width, self.rough)
         size = self.error * (codes**2).mean() * codes[train:].size
         return max(-log_probability(middle - codes[train:], spread, size) / np.log(2), 0.0)
 
@@ -121,7 +121,7 @@ def hypotheses(
     points: Float[np.ndarray, "rows dims"],
     codes: Float[np.ndarray, "train outputs"],
     width: float,
-    fit: float,
+    rough: float,
 ) -> tuple[Float[np.ndarray, "held outputs"], Float[np.ndarray, "held held"]]:
     """Mean and covariance, on the other rows, of random functions that fit the first ones.
 
@@ -129,13 +129,14 @@ def hypotheses(
         points: Those that are seen, then those that are not.
         codes: Of those that are seen.
         width: Of the functions, in median distances.
-        fit: By which codes may be missed, as a share of their standard deviation.
+        rough: Share of their variance that is of each row its own.
     """
     train, power = len(codes), float((codes**2).mean())
     square = cdist(points, points, "sqeuclidean")
     usual = float(np.median(square[np.triu_indices(len(points), 1)])) or 1.0
-    kernel = power * np.exp(-square / (2 * width**2 * usual))
-    seen = cho_factor(kernel[:train, :train] + fit**2 * power * np.eye(train))
+    kernel = power * (1 - rough) * np.exp(-square / (2 * width**2 * usual))
+    kernel += power * rough * np.eye(len(points))
+    seen = cho_factor(kernel[:train, :train])
     weights = cho_solve(seen, kernel[:train, train:])
     spread = kernel[train:, train:] - kernel[train:, :train] @ weights
     return weights.T @ codes, (spread + spread.T) / 2
@@ -170,12 +171,12 @@ def log_probability(
         high = (1 - 1e-9) / (2 * values[-1])
         if slope(high) < 0:
             return 0.0
-        t = brentq(slope, 0.0, high, rtol=1e-12)
+        t = float(brentq(slope, 0.0, high, rtol=1e-12))  # type: ignore[arg-type]
     else:
         low = -1 / values[-1]
         while slope(low) > 0:
             low *= 4
-        t = brentq(slope, low, 0.0, rtol=1e-12)
+        t = float(brentq(slope, low, 0.0, rtol=1e-12))  # type: ignore[arg-type]
     room = 1 - 2 * t * values
     cumulant = -0.5 * outputs * np.log(room).sum() + (t * far / room).sum()
     bend = (2 * outputs * (values / room) ** 2 + 4 * values * far / room**3).sum()

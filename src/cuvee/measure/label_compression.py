@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 from numpy.random import Generator
 from scipy.optimize import minimize
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.special import log_softmax, logsumexp, softmax
 
 from cuvee.core.errors import CuveeError
@@ -126,7 +126,7 @@ def _guesses(
     points: np.ndarray, labels: np.ndarray, ask: np.ndarray, prior: Float[np.ndarray, "kinds"]
 ) -> list[Float[np.ndarray, "asked kinds"]]:
     """Probabilities of each predictor."""
-    found, tree, kinds = [], cKDTree(points), len(prior)
+    found, tree, kinds = [], KDTree(points), len(prior)
     for near in NEAREST:
         near = min(near, len(points))
         at = tree.query(ask, near)[1].reshape(len(ask), near)

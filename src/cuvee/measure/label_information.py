@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from numpy.random import Generator
 from scipy.special import ndtri, stdtrit
 
@@ -97,27 +97,28 @@ class Table:
 
     Args:
         rows: Of each pair.
-        first: Rows of the pair's first class.
-        second: Rows of its second.
         margins: Counts of the first classes, and of the second.
     """
 
-    rows: Float[np.ndarray, "pairs"]
-    first: Float[np.ndarray, "pairs"]
-    second: Float[np.ndarray, "pairs"]
+    rows: Int64[np.ndarray, "pairs"]
     margins: tuple[Tally, Tally]
 
     @staticmethod
     def of(x: Int64[np.ndarray, "rows"], y: Int64[np.ndarray, "rows"]) -> "Table":
         """Of two columns, their classes counted from 0."""
-        many, kinds = [np.bincount(z).astype(np.float64) for z in (x, y)], int(y.max()) + 1
-        pairs, rows = np.unique(x * kinds + y, return_counts=True)
-        return Table(
-            rows.astype(np.float64), many[0][pairs // kinds], many[1][pairs % kinds],
-            (Tally.of(many[0]), Tally.of(many[1])),
-        )  # fmt: skip
+        one, two = (np.bincount(z) for z in (x, y))
+        rows = _counted(x * len(two) + y, len(one) * len(two))
+        return Table(rows, (Tally.of(one), Tally.of(two)))
 
     def information(self, by: str) -> float:
         """From three entropies."""
         entropy = ENTROPIES[by]
         return entropy(self.margins[0]) + entropy(self.margins[1]) - entropy(Tally.of(self.rows))
+
+
+def _counted(pairs: Int64[np.ndarray, "rows"], most: int) -> Int64[np.ndarray, "pairs"]:
+    """How often each pair occurs that does: without sorting, where there cannot be many."""
+    if most > 4 * len(pairs) + (1 << 16):
+        return np.unique(pairs, return_counts=True)[1]
+    counts = np.bincount(pairs)
+    return counts[counts > 0]

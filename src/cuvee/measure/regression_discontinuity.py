@@ -76,7 +76,7 @@ def distribution_jump(
 
     On each side a parabola of the running variable is fitted to the units' quantiles, nearer units
     weighing more: that is a local line whose bias was taken off. Each unit counts once, however
-    many outcomes it has.
+    many outcomes it has: of units with few, extreme quantiles are a little off.
 
     Args:
         running: Variable of each unit; those at the line count as above it.
@@ -98,7 +98,9 @@ def distribution_jump(
     far = np.asarray(running, np.float64) - at
     grid = np.asarray(levels, np.float64)
     _checked(far, outcomes, grid, draws)
-    curves = np.stack([np.quantile(np.asarray(one, np.float64), grid) for one in outcomes])
+    curves = np.stack([
+        np.quantile(np.asarray(one, np.float64), grid, method="median_unbiased") for one in outcomes
+    ])  # fmt: skip
     if not np.isfinite(curves).all() or not np.isfinite(far).all():
         raise CuveeError("running and outcomes must be finite: leave out what is missing.")
     wide = _bandwidth(far, curves) if bandwidth is None else float(bandwidth)
@@ -119,7 +121,9 @@ def distribution_jump(
     return Jump(grid, estimate, sd, sides, wide, (units[0], units[1]))
 
 
-def _checked(far: np.ndarray, outcomes: Sequence[np.ndarray], grid: np.ndarray, draws: int) -> None:
+def _checked(
+    far: np.ndarray, outcomes: Sequence[np.ndarray] | np.ndarray, grid: np.ndarray, draws: int
+) -> None:
     if far.ndim != 1 or len(far) != len(outcomes):
         raise CuveeError(
             f"expected a number of the running variable for each unit, got {far.shape} for "

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.random import Generator
-from scipy.special import logsumexp
 from torch import Tensor
 
 from cuvee.measure.stacked import Shape
 
 KINDS = 3
 """Most pieces of a mixture."""
+SMALL, SPREAD = 1e-6, 1.5
+"""Least standard deviation that is believed, and the one that the second network starts from."""
 CHECK = 3000
 """Rows that the entropy of a mixture is taken from."""
 
@@ -36,9 +37,21 @@ class SetShape:
         self.rows = Shape((dims, hidden, hidden), smooth=True)
         self.sets = Shape((hidden, hidden, out), smooth=True)
 
-    def start(self, generator: torch.Generator) -> Tensor:
-        """Random weights of one network."""
-        return torch.cat([part.start(1, generator) for part in (self.rows, self.sets)], dim=1)
+    def start(self, generator: torch.Generator, sets: Tensor) -> Tensor:
+        """Random weights of one network, such that what is read of sets like these differs.
+
+        Means over rows differ little from set to set; a network that starts from them as they are
+        takes long to see anything.
+        """
+        weights = torch.cat([part.start(1, generator) for part in (self.rows, self.sets)], dim=1)
+        with torch.no_grad():
+            means = self.of_rows(weights, sets).mean(dim=-2)
+            middle, wide = means.mean(dim=0), means.std(dim=0).clamp(min=SMALL)
+            (wide_in, out), start = self.sets.layers[0], self.rows.weights
+            first = weights[0, start : start + wide_in * out].view(wide_in, out)
+            first /= wide[:, None] / SPREAD
+            weights[0, start + wide_in * out :][:out] -= middle @ first
+        return weights
 
     def of_rows(self, weights: Tensor, rows: Tensor) -> Tensor:
         """What is averaged: (..., rows, hidden)."""
@@ -83,7 +96,7 @@ class RandomLaw:
             unit = np.linalg.solve(shape, (x - place).T).T
             volume = np.linalg.slogdet(shape)[1]
             logs.append(np.log(odds) + _UNITS[self.tail][1](unit).sum(axis=1) - volume)
-        return float(-logsumexp(logs, axis=0).mean())
+        return -float(np.logaddexp.reduce(np.stack(logs)).mean())
 
 
 def random_law(dims: int, rng: Generator, pieces: int = KINDS, tails: bool = True) -> RandomLaw:

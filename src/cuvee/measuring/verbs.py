@@ -134,8 +134,12 @@ def measure_all(
     if not chosen:
         raise CuveeError(f"none of these methods fits the data: {next(iter(left.items()))}.")
     jobs = list(chosen.items())
-    found = runner(partial(_done, both, seed), jobs, label="measuring")
-    return Measurements(tuple(found), left)
+    done = list(runner(partial(_done, both, seed), jobs, label="measuring"))
+    found = tuple(one for one in done if isinstance(one, Measured))
+    failed = {name: one for (name, _), one in zip(jobs, done) if isinstance(one, str)}
+    if failed and (methods not in ("suitable", "all") or not found):
+        raise CuveeError("; ".join(f"{name}: {why}" for name, why in failed.items()))
+    return Measurements(found, left | failed)
 
 
 def measure_pairs(
@@ -232,9 +236,12 @@ def usual(both: Sequence[Sample], paired: bool) -> str:
     raise CuveeError("say what to measure: --method; `cuvee methods measure` lists them.")
 
 
-def _done(both: Sequence[Sample], seed: int, job: tuple[str, Measure]) -> Measured:
-    """One method on the data."""
-    return _measured(*job, both, seed)
+def _done(both: Sequence[Sample], seed: int, job: tuple[str, Measure]) -> Measured | str:
+    """One method on the data, or why it cannot look at them."""
+    try:
+        return _measured(*job, both, seed)
+    except CuveeError as error:
+        return str(error)
 
 
 def _cell(

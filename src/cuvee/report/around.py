@@ -28,6 +28,8 @@ def buys(around: Around, facts: Facts) -> str:
         "and where a share is the best one it is about 0. "
         + _spread(s.without for s in around.sources)
     )
+    if around.unseen:
+        caption += f" The {around.unseen} sources of the smallest shares were not looked at."
     first = _buyers(around)
     return figure("What each source buys", f"{first}", around_charts.worth_chart, around, caption,
                   _worth_table(around, facts))  # fmt: skip

@@ -79,6 +79,7 @@ class Around:
     Args:
         step: Of `SourceView.more`.
         sources: What each buys.
+        unseen: How many sources of small shares that is not known of.
         surfaces: Pairs of the largest.
         more: More tokens.
         why: Why nothing of these is known.
@@ -95,6 +96,7 @@ class Around:
 
     step: float
     sources: tuple[SourceView, ...]
+    unseen: int
     surfaces: tuple[Surface, ...]
     more: tuple[More, ...]
     why: str
@@ -118,6 +120,7 @@ def around(answer: Mapping[str, Any]) -> Around:
     return Around(
         step=finite(land.get("step")) or 0.01,
         sources=tuple(_source(n, row) for n, row in (land.get("sources") or {}).items()),
+        unseen=len(land.get("left_out") or ()),
         surfaces=tuple(_surface(row) for row in land.get("surfaces") or ()),
         more=tuple(_more(row) for row in land.get("more_tokens") or ()),
         why=visible(land.get("not_computed", "")),

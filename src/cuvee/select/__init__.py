@@ -11,7 +11,7 @@ import numpy as np
 from cuvee.contracts import Selector
 from cuvee.core import CuveeError, stream
 from cuvee.core.methods import make
-from cuvee.core.order import mixed
+from cuvee.core.order import apart
 from cuvee.core.pool import TARGET_ROW, Choice, Pool, Quota
 from cuvee.select.memory import check_room
 
@@ -99,17 +99,6 @@ def choose(
     if group is not None and found.of == TARGET_ROW:
         group = np.where(group < 0, -1, at[group])
     return replace(found, rows=order[found.rows], scores=scores, group=group)
-
-
-def apart(keys: np.ndarray) -> np.ndarray:
-    """Keys of which no two are equal: copies are told apart by their turn."""
-    order = np.argsort(keys, kind="stable")
-    ranked = keys[order]
-    first = np.r_[True, ranked[1:] != ranked[:-1]]
-    at = np.arange(len(keys))
-    turn = np.empty(len(keys), np.uint64)
-    turn[order] = at - np.maximum.accumulate(np.where(first, at, 0))
-    return mixed(keys + mixed(turn))
 
 
 def check(pool: Pool, k: Quota, target: Pool | None, targeted: bool = False) -> None:
