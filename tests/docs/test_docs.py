@@ -129,7 +129,13 @@ def test_tables_list_exactly_the_methods():
 
 
 @pytest.mark.parametrize(
-    ("room", "file"), [("mix", "mixing.md"), ("predict", "predict.md"), ("select", "select.md")]
+    ("room", "file"),
+    [
+        ("mix", "mixing.md"),
+        ("predict", "predict.md"),
+        ("select", "select.md"),
+        ("measure", "measure.md"),
+    ],
 )
 def test_evidence_in_the_docs_is_what_came_out(room, file):
     results = json.loads((ROOT / "evidence" / "results.json").read_text("utf-8"))
