@@ -25,11 +25,20 @@ def run() -> Finding:
         cov = covariance(kind, count, tie)
         rows = default_rng([i, 43]).multivariate_normal(np.zeros(count), cov, size=ROWS)
         e = measure(OInformationScore(nulls=0), Sample.of_points(half_cube(rows)))
-        found.append({"kind": kind, "count": count, "tie": tie, "truth": o_information(cov),
-                      "found": float(e.mean), "interval": [float(v) for v in e.interval()]})
+        found.append(
+            {
+                "kind": kind,
+                "count": count,
+                "tie": tie,
+                "truth": o_information(cov),
+                "found": float(e.mean),
+                "interval": [float(v) for v in e.interval()],
+            }
+        )
     signs = measure(OInformationScore(nulls=0), Sample.of_points(product_of_signs()))
-    none = measure(OInformationScore(nulls=0),
-                   Sample.of_points(default_rng(44).standard_normal((ROWS, 4))))
+    none = measure(
+        OInformationScore(nulls=0), Sample.of_points(default_rng(44).standard_normal((ROWS, 4)))
+    )
     right = all(np.sign(r["found"]) == np.sign(r["truth"]) for r in found)
     close = [abs(r["found"] - r["truth"]) <= max(0.1 * abs(r["truth"]), 0.02) for r in found]
     inside = [r["interval"][0] <= r["truth"] <= r["interval"][1] for r in found]

@@ -245,7 +245,12 @@ def _divergence(
 
     notes = _notes(method.by, x, y, crossed(x, y, method.by, rng, hold=hold), rng)
     found = resampled(
-        statistic, [x, y], rng=rng, unit=method.unit, splits=method.splits, nulls=method.splits,
+        statistic,
+        [x, y],
+        rng=rng,
+        unit=method.unit,
+        splits=method.splits,
+        nulls=method.splits,
         doubt=1.0,
     )
     return replace(found, notes=notes)

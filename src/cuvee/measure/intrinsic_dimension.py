@@ -33,7 +33,8 @@ class IntrinsicDimension:
         rows: That are looked at: of more so many random ones. Fewer rows look at larger scales.
 
     Fails when: rows are few for their dimension (it is then found too low: above 10 or so by
-    tenths), the surface has edges (the interval of "mle" is then too narrow), noise is as large as distances to neighbours, or numbers are rounded.
+    tenths), the surface has edges (the interval of "mle" is then too narrow), noise is as large as
+    distances to neighbours, or numbers are rounded.
 
     References: Facco et al., "Estimating the intrinsic dimension of datasets by a minimal
     neighborhood information", Scientific Reports 7, 2017; Levina and Bickel, "Maximum likelihood
