@@ -21,7 +21,7 @@ from cuvee.measure.kernel_tables import table_of
 from cuvee.measure.mmd import Mmd, gaussians, squared
 from cuvee.measure.sliced_wasserstein import directions, sliced
 
-ROWS, DIMS, WAYS, PAIRS, WIDTH = 1_000_000, 64, 64, 10_000, 8.0
+ROWS, DIMS, WAYS, PAIRS, WIDTH = 1_000_000, 64, 16, 10_000, 8.0
 JOBS = ("ours", "pot", "mmd")
 
 

@@ -14,6 +14,7 @@ ALLOWED = {
         "pickle",
     ): "jobs and results between cuvee's own processes, as Ray sends them",
     ("testing/export.py", "pickle"): "a check that a value can be sent to other processes",
+    ("testing/measure.py", "pickle"): "the same",
     ("testing/mix.py", "pickle"): "the same",
     ("testing/predict.py", "pickle"): "the same",
     ("testing/proxies.py", "pickle"): "the same",

@@ -97,6 +97,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for the one before to be confirmed
+    wbufsize = -1
 
     @property
     def explorer(self) -> Explorer:

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ class Session:
     out: Path
     runs: list[dict[str, float]] = field(default_factory=list)
     _law: Any = None
-    _beside: dict[int, dict[str, Estimate]] = field(default_factory=dict)
+    _beside: dict[int, list[Estimate]] = field(default_factory=dict)
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
     @staticmethod
@@ -165,13 +167,13 @@ class Session:
         """
         problem = self.problem(self._tokens(tokens))
         wanted = self._shares(shares)
-        losses = self._losses(problem, wanted)
+        losses, *others = self._all_losses(problem, wanted)
         rivals = {
             name: {
                 "gains": numbers(difference(other, losses), problem.targets),
                 "gain": numbers(_one(gain(problem, other, losses)), ("all",))["all"],
             }
-            for name, other in self._rivals(problem).items()
+            for name, other in zip(BASELINES, others)
         }
         epochs = problem.epochs(wanted)
         over = wanted > problem.high + OFF
@@ -208,15 +210,18 @@ class Session:
             return replace(found, draws=found.draws[:, 0], center=found.mean[0])
         return forecast(self.trainer, problem, self.seed, shares)
 
-    def _rivals(self, problem: Problem) -> dict[str, Estimate]:
-        """Equal and natural shares, at this budget."""
+    def _all_losses(self, problem: Problem, shares: np.ndarray) -> list[Estimate]:
+        """Of these shares, of equal and of natural ones; the latter once for each budget."""
         known = self._beside.get(problem.tokens)
-        if known is None:
-            known = {name: self._losses(problem, self._of(problem, name)) for name in BASELINES[:2]}
-            if len(self._beside) >= MOST_KEPT:
-                self._beside.pop(next(iter(self._beside)), None)
-            self._beside[problem.tokens] = known
-        return known
+        if known is not None:
+            return [self._losses(problem, shares), *known]
+        mixtures = [shares, *(self._of(problem, name) for name in BASELINES[:2])]
+        with ThreadPoolExecutor(len(mixtures)) as pool:
+            found = list(pool.map(partial(self._losses, problem), mixtures))
+        if len(self._beside) >= MOST_KEPT:
+            self._beside.pop(next(iter(self._beside)), None)
+        self._beside[problem.tokens] = found[1:]
+        return found
 
     def _of(self, problem: Problem, name: str) -> np.ndarray:
         found = mix.load(name).recommend(Study(problem), rng=stream(self.seed, "recommend"))

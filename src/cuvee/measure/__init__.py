@@ -201,7 +201,9 @@ def _order(*samples: Sample) -> np.ndarray:
             for values in (sample.points, sample.labels):
                 if values is not None:
                     key[part] = mixed(key[part] ^ _hash(np.asarray(values[part])))
-    return np.argsort(apart(key), kind="stable")
+    first = np.zeros(len(key), bool)
+    first[np.unique(key, return_index=True)[1]] = True
+    return np.argsort(np.where(first, key, apart(key)), kind="stable")
 
 
 def _hash(values: np.ndarray) -> np.ndarray:

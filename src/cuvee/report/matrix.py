@@ -42,7 +42,7 @@ def matrix(
     for i, row in enumerate(names):
         y = top + i * edge
         short = numbers.middle(row, int((label - 8) / svg.LETTER))
-        hover = f"<title>{escape(numbers.middle(row, 120))}</title>" if short != row else ""
+        hover = f"<title>{escape(numbers.middle(row, 120))}</title>"
         parts.append(
             f'<text class="name" x="{label - 8:.1f}" y="{y + edge / 2 + 4:.1f}" text-anchor="end">'
             f"{hover}{escape(short)}</text>"

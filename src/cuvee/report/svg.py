@@ -76,9 +76,9 @@ def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start"
 
 
 def name(x: float, y: float, content: str, room: float, kind: str = "") -> str:
-    """A name cut to the room in pixels; the whole of it shows on hover."""
+    """A name cut to the room in pixels; the whole of it shows on hover, also where all is seen."""
     short = numbers.middle(content, int(room / LETTER))
-    hover = f"<title>{escape(numbers.middle(content, 120))}</title>" if short != content else ""
+    hover = f"<title>{escape(numbers.middle(content, 120))}</title>"
     return f'<text x="{x:.1f}" y="{y:.1f}"{_kind("name " + kind)}>{hover}{escape(short)}</text>'
 
 
