@@ -252,6 +252,10 @@ def disk(
     return stays.plus(sized(written.spill / scale, kept)), stays
 
 
+AROUND = 130e6
+"""Bytes that comparing the sources with each other takes, for the report."""
+
+
 def memory(
     found: Rehearsal, amounts: Amounts, workers: int, shares: Shares, budget: int,
     written: Written | None,
@@ -273,4 +277,4 @@ def memory(
     spilling *= min(workers, ALL_JOBS // (4 * SPILL), sum(pieces))
     shards = max(round(text / SHARD), 1)
     gathering = text / shards * SHARD_COPIES * min(workers, ALL_JOBS // (4 * SHARD), shards)
-    return max(counting, kept + max(shuffling, spilling, gathering))
+    return max(counting, kept + max(shuffling, spilling, gathering, AROUND))
