@@ -15,7 +15,7 @@ demo: .venv/.ready
 test: .venv/.ready browser
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-# The tests of pages are done in a browser; without one they say so, and the others run.
+# The tests of pages are done in a browser; without one they fail and say so, and the others run.
 browser:
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 	  || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 \

@@ -77,7 +77,7 @@ class Page:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     if not CHROMIUM or not DRIVER:
-        pytest.skip("no browser here: install chromium and chromium-driver (make test tries to)")
+        pytest.fail("no browser here: install chromium and chromium-driver (make test tries to)")
     options = Options()
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
