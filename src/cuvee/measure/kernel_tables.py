@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int64
 from numpy.random import Generator
 
-from cuvee.core.resampling import chance
+from cuvee.core.estimate import Estimate
+from cuvee.core.resampling import around, chance
 
 Kernel = Callable[[np.ndarray], np.ndarray]
 """Of squared distances, or of inner products, which it may write over."""
@@ -75,6 +76,32 @@ def numbers(
     value = float(statistic(*table.means(*table.whole()))[0])
     halves = statistic(*table.means(*table.halves(rng))).reshape(2, -1).T
     return value, chance(halves), statistic(*table.means(*table.exchanged(rng)))
+
+
+def told(
+    table: Table, of: Callable[..., np.ndarray], *, rng: Generator, unit: str,
+    notes: tuple[str, ...] = (),
+    tested: bool = True, missed: float = 0.0,
+) -> Estimate:  # fmt: skip
+    """The number of a table with its interval, its null and, if it is a test, its p-value.
+
+    Args:
+        table: As for `numbers`.
+        of: Likewise.
+        rng: Likewise.
+        unit: Of the number.
+        notes: What to say of it.
+        tested: Whether the p-value of the exchanges is among the notes.
+        missed: Standard deviation of what the table itself leaves out.
+    """
+    value, sd, null = numbers(table, of, rng)
+    if tested:
+        p = (1 + int((null >= value).sum())) / (1 + len(null))
+        notes = (*notes, f"p = {p:.2g} for no difference, by {len(null)} exchanges of the rows.")
+    return around(
+        value, float(np.hypot(sd, missed)), 0.0, rng=rng, unit=unit, floor=0.0, null=null,
+        notes=notes, squared=True,
+    )  # fmt: skip
 
 
 def grouped(rows: int, others: int, rng: Generator) -> tuple[list[np.ndarray], int]:

@@ -9,10 +9,9 @@ from numpy.random import Generator
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
-from cuvee.core.resampling import around
 from cuvee.core.sample import Sample
 from cuvee.measure.energy import left_out
-from cuvee.measure.kernel_tables import numbers, some_rows, table_of
+from cuvee.measure.kernel_tables import some_rows, table_of, told
 from cuvee.measure.mmd import squared
 
 
@@ -58,17 +57,4 @@ class Kid:
             return (products / x.shape[1] + 1) ** self.degree
 
         table = table_of(x, y, kernel, rng, products=True)
-        value, sd, null = numbers(table, squared, rng)
-        p = (1 + int((null >= value).sum())) / (1 + len(null))
-        note = f"p = {p:.2g} for no difference, by {len(null)} exchanges of the rows."
-        return around(
-            value,
-            sd,
-            0.0,
-            rng=rng,
-            unit=self.unit,
-            floor=0.0,
-            null=null,
-            notes=(note,),
-            squared=True,
-        )
+        return told(table, squared, rng=rng, unit=self.unit)

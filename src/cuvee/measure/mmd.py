@@ -10,15 +10,14 @@ from numpy.random import Generator
 
 from cuvee.core.errors import CuveeError
 from cuvee.core.estimate import Estimate
-from cuvee.core.resampling import around
 from cuvee.core.sample import Sample
 from cuvee.measure.kernel_tables import (
     Table,
     grouped,
     median_distance,
-    numbers,
     table_of,
     table_of_sums,
+    told,
 )
 
 SCALES = (0.5, 1.0, 2.0)
@@ -90,26 +89,12 @@ class Mmd:
         missed = 0.0
         if exact:
             table = table_of(x, y, lambda squares: gaussians(squares, width), rng)
-            value, sd, null = numbers(table, squared, rng)
         else:
-            table, apart = _features(x, y, width, self.features, rng)
-            value, sd, null = numbers(table, squared, rng)
-            missed = apart
+            table, missed = _features(x, y, width, self.features, rng)
             notes.append(f"{self.features} random features stand for the kernel.")
-        p = (1 + int((null >= value).sum())) / (1 + len(null))
-        notes.append(f"p = {p:.2g} for no difference, by {len(null)} exchanges of the rows.")
-        sd = float(np.hypot(sd, missed))
-        return around(
-            value,
-            sd,
-            0.0,
-            rng=rng,
-            unit=self.unit,
-            floor=0.0,
-            null=null,
-            notes=tuple(notes),
-            squared=True,
-        )
+        return told(
+            table, squared, rng=rng, unit=self.unit, notes=tuple(notes), missed=missed
+        )  # fmt: skip
 
 
 def squared(own: np.ndarray, other: np.ndarray, across: np.ndarray) -> np.ndarray:
