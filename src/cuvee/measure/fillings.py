@@ -98,7 +98,7 @@ def cosine(rows: Rows, seed: int) -> float:
 def partition(rows: Rows, seed: int) -> float:
     """The smallest to the largest partition function, over random directions."""
     ways = default_rng(seed).standard_normal((PROBES, rows.shape[1]))
-    sums = logsumexp(rows @ lengths_of_one(ways).T, axis=0)
+    sums = np.asarray(logsumexp(rows @ lengths_of_one(ways).T, axis=0))
     return float(np.exp(sums.min() - sums.max()))
 
 
