@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cuvee.clean.words import LONGEST, characters, words
@@ -28,7 +28,7 @@ def plain_words(text):
     for match in re.finditer(rb"[a-zA-Z0-9\x80-\xff]+", shown):
         for i in range(match.start(), match.end(), LONGEST):
             word = shown[i : min(i + LONGEST, match.end())].lower()
-            while i < len(data) - 1 and data[i] & 0xC0 == 0x80:
+            while i < len(data) and data[i] & 0xC0 == 0x80:
                 i += 1
             found.append((i, word))
     return found
@@ -42,6 +42,8 @@ def same_partition(ids, values):
 
 @settings(max_examples=150, deadline=None)
 @given(TEXTS)
+@example(["0ÀÀ" + 5 * "𐀀", "0"])
+@example(["0ÀÀ" + 5 * "𐀀"])
 def test_words(texts):
     ids, values, sizes = [], [], []
     documents = []

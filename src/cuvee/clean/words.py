@@ -150,10 +150,10 @@ def _folded(data: UInt8[np.ndarray, "bytes"]) -> UInt8[np.ndarray, "bytes"]:
 def _whole(
     data: UInt8[np.ndarray, "bytes"], starts: Int64[np.ndarray, "tokens"]
 ) -> Int64[np.ndarray, "tokens"]:
-    """Where a long word is cut within a character, the byte after that."""
+    """Where a long word is cut within a character, the byte after that: maybe the text's end."""
+    goes_on = np.append((data & 0xC0) == 0x80, False)
     for _ in range(3):
-        starts = starts + ((data[starts] & 0xC0) == 0x80)
-        starts = np.minimum(starts, len(data) - 1)
+        starts = starts + goes_on[starts]
     return starts
 
 
