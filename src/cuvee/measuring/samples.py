@@ -39,7 +39,7 @@ class Asked:
 
     Args:
         columns: Of tables of numbers.
-        feature: What turns documents into points.
+        features: What turns documents into points.
         labels: Column of documents with their class.
         embeddings: Column of documents with their points.
         text: Column of the text.
@@ -48,7 +48,7 @@ class Asked:
     """
 
     columns: Columns = field(default_factory=Columns)
-    feature: str = "lsa"
+    features: str = "lsa"
     labels: str | None = None
     embeddings: str | None = None
     text: str | Mapping[str, str] | None = None
@@ -225,7 +225,7 @@ def _points(scans: Sequence[Scan], asked: Asked, engine: Engine) -> Iterable[np.
         return [
             lists(one.columns[asked.embeddings], asked.embeddings, "--embeddings") for one in scans
         ]
-    feature = features.load(asked.feature)
+    feature = features.load(asked.features)
     read = [hashlib.blake2b(one.keys.tobytes(), digest_size=16).hexdigest() for one in scans]
     key = {
         "read": read, "feature": repr(feature), "seed": asked.seed, "room": "measure",

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from cuvee import engine as engines
 from cuvee.contracts import Measure
 from cuvee.core import CuveeError
 from cuvee.core.data import Engine
+from cuvee.core.errors import unknown
 from cuvee.core.sample import Sample
 from cuvee.engine import Progress, silent
 from cuvee.measure import METHODS, OF, check, load, reasons
@@ -27,6 +28,24 @@ USUAL = {
 """What is taken where no method was named."""
 
 
+class Looking(TypedDict, total=False):
+    """How to look at the data, for the signatures of the verbs.
+
+    Args:
+        features: What turns documents into points.
+        embeddings: Column of the documents' points, instead.
+        labels: Column of the documents' classes.
+        text: Column of the text; found by default.
+        seed: Of everything random.
+    """
+
+    features: str
+    embeddings: str | None
+    labels: str | None
+    text: str | Mapping[str, str] | None
+    seed: int
+
+
 def measure(
     a: Any,
     b: Any = None,
@@ -35,14 +54,10 @@ def measure(
     paired: bool = False,
     x: str | Sequence[str] = (),
     y: str | Sequence[str] = (),
-    features: str = "lsa",
-    embeddings: str | None = None,
-    labels: str | None = None,
-    text: str | Mapping[str, str] | None = None,
-    seed: int = 0,
     engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
+    **settings: Unpack[Looking],
 ) -> Measured:
     """A number about one data set, or about two.
 
@@ -55,14 +70,10 @@ def measure(
         paired: Row i of `b` belongs to row i of `a`: asked is how much they depend on each other.
         x: Columns of a table to take as numbers, or as classes.
         y: Columns of the same table, to measure against those of `x`.
-        features: What turns documents into points.
-        embeddings: Column of the documents' points, instead.
-        labels: Column of the documents' classes.
-        text: Column of the text; found by default.
-        seed: Of everything random.
         engine: Where documents are gone through.
         workers: At a time; all cores by default.
         progress: Called after each finished part of the work.
+        settings: `features`, `embeddings`, `labels`, `text`, `seed`: see `Looking`.
 
     Returns:
         The number, its interval, what it is if there is no difference, and why it may lie.
@@ -78,14 +89,14 @@ def measure(
         >>> bool(1.5 < far.value < 2.5 and far.interval[0] > 0)
         True
     """
-    asked = Asked(Columns(_list(x), _list(y)), features, labels, embeddings, text, seed)
+    asked = _asked(x, y, settings)
     runner = engines.load(engine, workers, progress)
     specs = _two(a, b)
     chosen = load(method) if method else None
     takes = _wanted(chosen, asked)
     both = _opened(specs, asked, takes, runner)
     name = method or usual(both, paired or bool(asked.columns.y))
-    return _measured(name, chosen or load(name), both, seed)
+    return _measured(name, chosen or load(name), both, asked.seed)
 
 
 def measure_all(
@@ -96,14 +107,10 @@ def measure_all(
     paired: bool = False,
     x: str | Sequence[str] = (),
     y: str | Sequence[str] = (),
-    features: str = "lsa",
-    embeddings: str | None = None,
-    labels: str | None = None,
-    text: str | Mapping[str, str] | None = None,
-    seed: int = 0,
     engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
+    **settings: Unpack[Looking],
 ) -> Measurements:
     """Several numbers about the same data.
 
@@ -115,26 +122,22 @@ def measure_all(
         paired: As for `measure`, like all that follows.
         x: Likewise.
         y: Likewise.
-        features: Likewise.
-        embeddings: Likewise.
-        labels: Likewise.
-        text: Likewise.
-        seed: Likewise.
         engine: Likewise.
         workers: Likewise.
         progress: Likewise.
+        settings: Likewise.
 
     Raises:
         CuveeError: No method fits.
     """
-    asked = Asked(Columns(_list(x), _list(y)), features, labels, embeddings, text, seed)
+    asked = _asked(x, y, settings)
     runner = engines.load(engine, workers, progress)
     both = _opened(_two(a, b), asked, VIEWS, runner)
     chosen, left = fitting(both, methods, paired or bool(asked.columns.y))
     if not chosen:
         raise CuveeError(f"none of these methods fits the data: {next(iter(left.items()))}.")
     jobs = list(chosen.items())
-    done = list(runner(partial(_done, both, seed), jobs, label="measuring"))
+    done = list(runner(partial(_done, both, asked.seed), jobs, label="measuring"))
     found = tuple(one for one in done if isinstance(one, Measured))
     failed = {name: one for (name, _), one in zip(jobs, done) if isinstance(one, str)}
     if failed and (methods not in ("suitable", "all") or not found):
@@ -147,14 +150,10 @@ def measure_pairs(
     *,
     method: str = "",
     x: str | Sequence[str] = (),
-    features: str = "lsa",
-    embeddings: str | None = None,
-    labels: str | None = None,
-    text: str | Mapping[str, str] | None = None,
-    seed: int = 0,
     engine: str | Engine = "local",
     workers: int = 0,
     progress: Progress = silent,
+    **settings: Unpack[Looking],
 ) -> Pairs:
     """One number for each pair of data sets.
 
@@ -162,21 +161,17 @@ def measure_pairs(
         sources: By name, as `a` of `measure`.
         method: Of two data sets.
         x: As for `measure`, like all that follows.
-        features: Likewise.
-        embeddings: Likewise.
-        labels: Likewise.
-        text: Likewise.
-        seed: Likewise.
         engine: Likewise.
         workers: Likewise.
         progress: Likewise.
+        settings: Likewise.
 
     Raises:
         CuveeError: Fewer than two sources, or the method is not of two.
     """
     if not isinstance(sources, Mapping) or is_table(sources) or len(sources) < 2:
         raise CuveeError("pairs are of two or more named sources: a=... b=... .")
-    asked = Asked(Columns(_list(x)), features, labels, embeddings, text, seed)
+    asked = _asked(x, (), settings)
     runner = engines.load(engine, workers, progress)
     chosen = load(method) if method else None
     if chosen is not None and chosen.of != "two":
@@ -187,7 +182,7 @@ def measure_pairs(
     chosen = chosen or load(name)
     n, same = len(made), "swap" in chosen.keeps
     cells = [(i, j) for i in range(n) for j in range(n) if i < j or (i > j and not same)]
-    found = runner(partial(_cell, name, chosen, made, seed), cells, label="measuring pairs")
+    found = runner(partial(_cell, name, chosen, made, asked.seed), cells, label="measuring pairs")
     return Pairs(name, tuple(sources), dict(zip(cells, found)))
 
 
@@ -236,6 +231,13 @@ def usual(both: Sequence[Sample], paired: bool) -> str:
     raise CuveeError("say what to measure: --method; `cuvee methods measure` lists them.")
 
 
+def _asked(x: str | Sequence[str], y: str | Sequence[str], settings: Mapping[str, Any]) -> Asked:
+    for name in settings:
+        if name not in Looking.__annotations__:
+            raise unknown("setting", name, Looking.__annotations__)
+    return Asked(Columns(_list(x), _list(y)), **settings)
+
+
 def _done(both: Sequence[Sample], seed: int, job: tuple[str, Measure]) -> Measured | str:
     """One method on the data, or why it cannot look at them."""
     try:
@@ -265,7 +267,7 @@ def _wanted(method: Measure | None, asked: Asked) -> frozenset[str]:
     """What to look at. Text is words, unless features were asked for: they take a while."""
     if method is not None:
         return frozenset(_views(method))
-    featured = asked.embeddings is not None or asked.feature != Asked().feature
+    featured = asked.embeddings is not None or asked.features != Asked().features
     return VIEWS if featured else VIEWS - {"points"}
 
 
