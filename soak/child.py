@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 import cuvee.attributes.compression
 import cuvee.attributes.gopher
 import cuvee.clean.minhash
@@ -30,14 +32,24 @@ import cuvee.cli.discover
 import cuvee.cli.filter
 import cuvee.cli.predict
 import cuvee.cli.runs
+import cuvee.core.resampling
+import cuvee.export.parquet
 import cuvee.features.lsa
+import cuvee.measure.token_divergences
+import cuvee.mix.descent
+import cuvee.mix.natural
+import cuvee.mix.uniform
+import cuvee.proxies.counts
 import cuvee.proxies.network_trainer
 import cuvee.select.dsir
 import cuvee.select.rds
+import cuvee.sources.npz
+import cuvee.sources.text
 
 if TYPE_CHECKING:
     from soak.process import Place
 
+pa.array([""])  # imports pandas where there is one, which takes longer than a small command
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir")
 PIECE, SPILL, SHARD, FILES = 6000, 2000, 9000, 20
 """Bytes of a piece, a spill file and a shard, so that a small dataset has several of each; and

@@ -103,7 +103,11 @@ def test_jobs_run_on_every_node(nodes):
         time.sleep(0.2)
         return os.environ["CUVEE_CACHE"], ray.get_runtime_context().get_node_id()
 
-    found = list(Ray(nodes.address)(job, range(9), label="where"))
+    found = []
+    for _ in range(10):  # a node that is busy elsewhere may come late
+        found += Ray(nodes.address)(job, range(9), label="where")
+        if len({node for _, node in found}) == 3:
+            break
     assert len({node for _, node in found}) == 3
     assert {cache for cache, _ in found} == {os.environ["CUVEE_CACHE"]}
 

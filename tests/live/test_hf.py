@@ -1,29 +1,37 @@
 """The real Trainer of Hugging Face on a live mixture: shares that change, checkpoints, errors."""
 
 import json
+from functools import cache
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from cuvee.core import CuveeError
 from cuvee.live import Live
-from cuvee.live.hf import STATE, LiveMixing, LiveTrainer
 
 BATCH, STEPS, ACCUMULATED = 4, 20, 2
+STATE = "live.json"
 
 
-class Watched(LiveMixing, Trainer):
-    """Notes what it was trained on, and can be stopped like by a power cut."""
+@cache
+def trainers():
+    """`LiveTrainer`, and one that is watched; imported late, as that takes each process seconds."""
+    from transformers import Trainer
 
-    stop_after = None
+    from cuvee.live.hf import LiveMixing, LiveTrainer
 
-    def training_step(self, model, inputs, *args, **kwargs):
-        if self.live.taken == self.stop_after:
-            raise KeyboardInterrupt
-        self.seen = [*getattr(self, "seen", []), inputs["input_ids"].tolist()]
-        return super().training_step(model, inputs, *args, **kwargs)
+    class Watched(LiveMixing, Trainer):
+        """Notes what it was trained on, and can be stopped like by a power cut."""
+
+        stop_after = None
+
+        def training_step(self, model, inputs, *args, **kwargs):
+            if self.live.taken == self.stop_after:
+                raise KeyboardInterrupt
+            self.seen = [*getattr(self, "seen", []), inputs["input_ids"].tolist()]
+            return super().training_step(model, inputs, *args, **kwargs)
+
+    return LiveTrainer, Watched
 
 
 def samples(high, size=40):
@@ -40,7 +48,9 @@ def live(**settings):
     return Live(sources, batch=BATCH, **(given | settings))
 
 
-def trainer(folder, mixed=None, kind=Watched, more=(), **settings):
+def trainer(folder, mixed=None, kind=None, more=(), **settings):
+    from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments, set_seed
+
     set_seed(0)
     config = LlamaConfig(
         vocab_size=32, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
@@ -54,6 +64,7 @@ def trainer(folder, mixed=None, kind=Watched, more=(), **settings):
         str(folder), use_cpu=True, report_to=[], disable_tqdm=True, logging_strategy="no",
         dataloader_pin_memory=False, **(given | settings),
     )  # fmt: skip
+    kind = kind or trainers()[1]
     return kind(model=LlamaForCausalLM(config), args=args, live=mixed or live(), **dict(more))
 
 
@@ -82,6 +93,8 @@ def test_a_mixer_drives_the_trainer(whole):
 @pytest.mark.parametrize("skip", [False, True])
 def test_a_trainer_that_was_stopped_goes_on_with_the_same_batches(whole, tmp_path, skip):
     """Also where the Trainer does not skip by itself; with its skip, the weights agree, too."""
+    from transformers.trainer_utils import get_last_checkpoint
+
     first = trainer(tmp_path)
     first.stop_after = 21
     with pytest.raises(KeyboardInterrupt):
@@ -98,16 +111,18 @@ def test_a_trainer_that_was_stopped_goes_on_with_the_same_batches(whole, tmp_pat
 
 def test_the_loss_is_the_models_own(tmp_path):
     """Shares that are fixed need no losses: the model computes its own."""
+    from transformers import set_seed
 
-    class Told(Watched):
+    plain, watched = trainers()
+
+    class Told(watched):
         def __init__(self, **settings):
             super().__init__(**settings)
             self.compute_loss_func = self._loss
 
-    plain = {"max_steps": 6, "optim": "sgd", "learning_rate": 0.5}
+    few = {"max_steps": 6, "optim": "sgd", "learning_rate": 0.5}
     own, told = (
-        trainer(tmp_path, live(shares=[0.2, 0.3, 0.5]), kind=kind, **plain)
-        for kind in (LiveTrainer, Told)
+        trainer(tmp_path, live(shares=[0.2, 0.3, 0.5]), kind=kind, **few) for kind in (plain, Told)
     )
     assert own.compute_loss_func is None
     for run in (own, told):

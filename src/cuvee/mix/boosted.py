@@ -67,7 +67,10 @@ class Boosting:
         if held.any():
             judges = [lightgbm.Dataset(x[held], y[held], reference=train)]
             stops = [lightgbm.early_stopping(self.patience, verbose=False)]
-        trees = lightgbm.train(settings, train, self.rounds, valid_sets=judges, callbacks=stops)
+        trees = lightgbm.train(
+            settings, train, self.rounds, valid_sets=judges, callbacks=stops,
+            keep_training_booster=True,  # else it is written as text and read again: as long
+        )  # fmt: skip
         edges = [_edges(column) for column in x[~held].T]
         return lambda points: center + scale * _once_each(trees, edges, np.asarray(points))
 
