@@ -15,11 +15,11 @@ from torch import Tensor
 from cuvee.core import CuveeError
 from cuvee.core.files import whole_file
 from cuvee.core.order import Order, shuffled
+from cuvee.proxies.adamw import AdamW
 from cuvee.proxies.network import Network, mean_loss
 from cuvee.proxies.recipe import Recipe
 from cuvee.proxies.shapes import Shape
 
-BETAS = (0.9, 0.95)
 AHEAD = 1 << 18
 """Tokens that are looked up at once."""
 LATELY = 0.1
@@ -44,7 +44,7 @@ class State:
     """
 
     network: Network
-    optimizer: torch.optim.AdamW
+    optimizer: AdamW
     order: Order | None
     done: int
     seed: int
@@ -58,7 +58,7 @@ class State:
         network = Network(shape, torch.Generator().manual_seed(seed), precision).to(device)
         if device.type == "cuda":
             network.compile()
-        return State(network, _optimizer(network), None, 0, seed, tokenizer)
+        return State(network, AdamW.of(network.parameters()), None, 0, seed, tokenizer)
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
@@ -66,7 +66,7 @@ class State:
         plain = {
             "shape": (shape.vocabulary, shape.context, shape.layers, shape.width),
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.to_dict(),
             "order": None if self.order is None else self.order.since(self.done).to_dict(),
             "done": self.done,
             "seed": self.seed,
@@ -108,7 +108,7 @@ class State:
         with _readable(path):
             state = State.new(shape, int(plain["seed"]), device, precision, tokenizer)
             state.network.load_state_dict(plain["network"])
-            state.optimizer.load_state_dict(plain["optimizer"])
+            state.optimizer.load(plain["optimizer"])
             state.order = None if plain["order"] is None else Order.from_dict(plain["order"])
             state.done = int(plain["done"])
         return state
@@ -122,14 +122,6 @@ def _readable(path: Path) -> Iterator[None]:
         raise CuveeError(
             f"{path} is no checkpoint of the transformer proxy: expected a file that it wrote."
         ) from error
-
-
-def _optimizer(network: Network) -> torch.optim.AdamW:
-    matrices = [p for p in network.parameters() if p.ndim == 2]
-    others = [p for p in network.parameters() if p.ndim != 2]
-    return torch.optim.AdamW(
-        [{"params": matrices}, {"params": others, "weight_decay": 0.0}], betas=BETAS, fused=True
-    )
 
 
 def train(
@@ -158,13 +150,9 @@ def train(
     """
     network, optimizer = state.network, state.optimizer
     device = network.embedding.device
-    optimizer.param_groups[0]["weight_decay"] = recipe.weight_decay
     level = log(network.shape.vocabulary)  # of one that guesses; then a mean over steps
     chance = level + 1
     for batch in _batches(state, until, recipe.rows, windows, key):
-        rate = recipe.rate(state.done)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         loss = mean_loss(network, batch.to(device, non_blocking=True))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
@@ -174,8 +162,7 @@ def train(
             now = loss.item()
             level += LATELY * (now - level)
             _check(level if isfinite(now) else now, chance, step, recipe)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.step(recipe.rate(state.done), recipe.weight_decay)
         state.done = stop
         if look:
             after_look(state)
