@@ -265,7 +265,7 @@ def lessons(
     """
     n, problem, pool = len(study.trials), study.problem, np.vstack([*known, study.points.shares])
     most = n if equally_long(study) else n - 1
-    pool = np.array([problem.fit(row) for row in pool])
+    pool = problem.fit(np.asarray(pool))
     looks = set(np.linspace(min(FEWEST, most), most, min(most, LOOKS)).round().astype(int).tolist())
     looks -= set(range(FEWEST))
     found, before = list[Lesson](), None

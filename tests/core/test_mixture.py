@@ -155,3 +155,18 @@ def test_problems_that_are_none(sources, available, message):
         Problem.of(sources, ["t"], available, 1)
     with pytest.raises(CuveeError, match="two targets are called 't'"):
         Problem.of(["a"], ["t", "t"], [1], 1)
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 40])
+def test_many_mixtures_are_moved_like_each_alone(k):
+    rng = np.random.default_rng(k)
+    low = rng.dirichlet(np.ones(k)) * 0.3
+    high = np.minimum(low + rng.exponential(1.0, k), 1)
+    wished = rng.dirichlet(np.full(k, 0.2), size=50)
+    wished[rng.random(wished.shape) < 0.2] = 0
+    wished[0] = 0
+    high = high if high.sum() >= 1 else np.ones(k)
+    found = nearest(wished, low, high)
+    assert np.array_equal(found, [nearest(w, low, high) for w in wished])
+    assert np.allclose(found.sum(axis=1), 1)
+    assert nearest(wished[:0], low, high).shape == (0, k)

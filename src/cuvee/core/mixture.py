@@ -9,8 +9,11 @@ from jaxtyping import Float
 from cuvee.core.errors import CuveeError, unknown
 
 Shares = Float[np.ndarray, "sources"]
+Rows = Float[np.ndarray, "*mixtures sources"]
 MAX_EPOCHS = 4.0
 """Repeats that are worth almost as much as new text (Muennighoff et al., arXiv 2305.16264)."""
+CELLS = 1 << 20
+"""Numbers that are held at a time while mixtures are moved within the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +95,51 @@ class Limits:
         return epochs, low
 
 
-def nearest(shares: Shares, low: Shares, high: Shares) -> Shares:
-    """Shares that keep their proportions as far as the limits allow.
+def nearest(shares: Rows, low: Shares, high: Shares) -> Rows:
+    """Shares that keep their proportions as far as the limits allow: of one mixture, or of many.
 
     The result is `clip(scale * shares, low, high)` with the one scale that makes it sum to 1.
+
+    Args:
+        shares: Wished for, (sources,) or (mixtures, sources), 0 or more.
+        low: Least shares.
+        high: Most shares.
     """
     wish = np.maximum(np.asarray(shares, float), 0)
-    wish = wish / wish.max() if wish.any() else np.asarray(high, float)
+    if wish.ndim == 1:
+        return _nearest(wish[None], low, high)[0]
+    some = max(1, CELLS // max(3 * wish.shape[1] ** 2, 1))
+    parts = [_nearest(wish[i : i + some], low, high) for i in range(0, len(wish), some)]
+    return np.concatenate(parts) if parts else wish
+
+
+def _nearest(
+    wish: Float[np.ndarray, "mixtures sources"], low: Shares, high: Shares
+) -> Float[np.ndarray, "mixtures sources"]:
+    top = wish.max(axis=1, keepdims=True)
+    wish = np.where(top > 0, wish / np.where(top > 0, top, 1), high)
     wish = np.where(wish < 1e-12, 0, wish)  # scales of such wishes would overflow
-    if np.where(wish > 0, high, low).sum() < 1:
-        wish = wish + 1e-9 * high  # the wished-for sources run out: the others share the rest
-    wish = wish / wish.sum()
+    # Where the wished-for sources run out, the others share the rest.
+    short = np.where(wish > 0, high, low).sum(axis=1) < 1
+    if short.any():
+        wish[short] = wish[short] + 1e-9 * high
+    wish /= wish.sum(axis=1, keepdims=True)
     # The sum grows piecewise linearly with the scale, with corners where a share meets a limit.
+    corners = np.zeros((len(wish), 1 + 2 * wish.shape[1]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        corners = np.concatenate([[0.0], low / wish, high / wish])
-    corners = np.unique(corners[np.isfinite(corners)])
-    sums = np.clip(np.outer(corners, wish), low, high).sum(axis=1)
-    result = np.clip(np.interp(1.0, sums, corners) * wish, low, high)
-    return result / result.sum()
+        np.divide(low, wish, out=corners[:, 1 : 1 + wish.shape[1]])
+        np.divide(high, wish, out=corners[:, 1 + wish.shape[1] :])
+    corners[~np.isfinite(corners)] = 0.0
+    corners.sort(axis=1)
+    sums = np.clip(corners[:, :, None] * wish[:, None], low, high).sum(axis=2)
+    every = np.arange(len(wish))
+    at = np.maximum((sums <= 1).sum(axis=1) - 1, 0)
+    then = np.minimum(at + 1, corners.shape[1] - 1)
+    start, begun = corners[every, at], sums[every, at]
+    rise = np.where(then > at, sums[every, then] - begun, 1.0)
+    scale = start + (corners[every, then] - start) / rise * (1.0 - begun)
+    result = np.clip(scale[:, None] * wish, low, high)
+    return result / result.sum(axis=1, keepdims=True)
 
 
 def check_shares(shares: object, sources: Sequence[str], where: str = "shares") -> Shares:

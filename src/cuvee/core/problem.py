@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cuvee.core.errors import CuveeError
-from cuvee.core.mixture import Limits, Shares, nearest
+from cuvee.core.mixture import Limits, Rows, Shares, nearest
 from cuvee.core.objective import Objective, parse_objective
 from cuvee.core.points import Points
 
@@ -75,8 +75,8 @@ class Problem:
             params, spend,
         )  # fmt: skip
 
-    def fit(self, shares: Shares) -> Shares:
-        """The allowed shares nearest in proportion to those wished for."""
+    def fit(self, shares: Rows) -> Rows:
+        """The allowed shares nearest in proportion to those wished for; of each row, if many."""
         return nearest(shares, self.low, self.high)
 
     def points(self, shares: Float[np.ndarray, "points sources"] | Shares) -> Points:

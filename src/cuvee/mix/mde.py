@@ -73,7 +73,7 @@ class Mde:
         asked = [] if free else [Trial(row, each, per_token=True) for row in np.eye(k)]
         if _mixed(study).sum() < self.runs:
             draws = default_rng(DESIGN_SEED).dirichlet(np.full(k, self.strength), size=self.runs)
-            asked += [Trial(problem.fit(w), each) for w in draws]
+            asked += [Trial(w, each) for w in problem.fit(draws)]
         return tuple(trial for trial in asked if study.find(trial) is None)
 
     def fit(self, study: Study, *, rng: Generator) -> "Mixed":

@@ -93,7 +93,7 @@ class Merging:
                 closer = 4.0**-turn
                 wished = (1 - closer) * weights + closer * _draw(rng, k, self.merges)
             # What is allowed stays allowed: the first run obeys the limits as well.
-            options = np.unique([problem.fit(w) for w in wished], axis=0)
+            options = np.unique(problem.fit(wished), axis=0)
             means = [_mean(models, w) for w in options]
             found = [known.get(mean.key()) for mean in means]
             if new := tuple(mean for mean, outcome in zip(means, found) if outcome is None):

@@ -136,7 +136,7 @@ def design(problem: Problem, wanted: int) -> Float[np.ndarray, "runs sources"]:
         points += [np.ones(k) - corner for corner in corners]
     more = default_rng(DESIGN_SEED).dirichlet(np.ones(k), size=max(0, wanted - len(points)))
     chosen: Sequence[np.ndarray] = [*points, *more]
-    return np.array([problem.fit(point / point.sum()) for point in chosen[:wanted]])
+    return problem.fit(np.array(chosen[:wanted]))
 
 
 def _misses(x: np.ndarray, y: np.ndarray) -> np.ndarray:

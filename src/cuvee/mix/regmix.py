@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
 
-from cuvee.core import CuveeError, Estimate, Problem, Shares, Study, Trial
+from cuvee.core import CuveeError, Estimate, Problem, Study, Trial
 from cuvee.core.mixture import nearest
 from cuvee.mix.boosted import Boosting, Fit, Predict, Regression, enough, objective, regress
 
@@ -134,15 +134,9 @@ def mixtures(
     if len(kept) < count:  # nearly all broke the bound on usage: some are moved within it below
         kept = np.vstack([kept, draws[: count - len(kept)]])
     chosen = kept[rng.choice(len(kept), size=count, replace=False)]
-    return np.array([_bounded(problem, w, most) for w in chosen])
-
-
-def _bounded(problem: Problem, shares: Shares, most: Shares) -> Shares:
-    """The nearest mixture within limits and bound, or within the limits if none obeys both."""
     high = np.maximum(problem.low, np.minimum(problem.high, most))
-    if high.sum() < 1:
-        return problem.fit(shares)
-    return nearest(shares, problem.low, high)
+    # Where no mixture obeys the bound and the limits, the limits count.
+    return problem.fit(chosen) if high.sum() < 1 else nearest(chosen, problem.low, high)
 
 
 def dirichlet(
@@ -168,5 +162,5 @@ def allowed(
     slack = 1e-12
     out = ((draws < problem.low - slack) | (draws > problem.high + slack)).any(axis=1)
     found = draws.copy()
-    found[out] = [problem.fit(w) for w in draws[out]] if out.any() else draws[out]
+    found[out] = problem.fit(draws[out])
     return found

@@ -22,9 +22,8 @@ def candidates(
 ) -> Float[np.ndarray, "points sources"]:
     """Spread-out allowed mixtures: Dirichlet draws, corners, equal and natural shares."""
     k = len(problem.sources)
-    points = [np.ones(k), problem.available, *np.eye(k)]
-    points += list(rng.dirichlet(np.full(k, strength), size=count))
-    return np.array([problem.fit(point) for point in points])
+    drawn = rng.dirichlet(np.full(k, strength), size=count)
+    return problem.fit(np.vstack([np.ones(k), problem.available, np.eye(k), drawn]))
 
 
 def lowest(problem: Problem, law: Law, *, rng: Generator, samples: int = 500, starts: int = 3,

@@ -182,8 +182,8 @@ def nearby(
 def allowed(problem: Problem, wished: np.ndarray) -> Float[np.ndarray, "points sources"]:
     """`problem.fit` of each row; most rows obey the limits as they are."""
     rows = wished / wished.sum(axis=1, keepdims=True)
-    for i in np.flatnonzero(((rows < problem.low) | (rows > problem.high)).any(axis=1)):
-        rows[i] = problem.fit(rows[i])
+    out = ((rows < problem.low) | (rows > problem.high)).any(axis=1)
+    rows[out] = problem.fit(rows[out])
     return rows
 
 
