@@ -116,6 +116,15 @@ COMMANDS = (
         ("predict", "scales.csv", "--method", "constant", "--at", "params=1e9,tokens=1e10",
          "--quiet", "--chart", "OUT/chart.html"),
     ),
+    Command(
+        "measure",
+        ("measure", "web=web.jsonl", "code=code.parquet", "--pairs", "--method", "token_js",
+         "--quiet", "--out", "OUT/pairs.html"),
+    ),
+    Command(
+        "measure json",
+        ("measure", "web.jsonl", "--method", "entropy", "--quiet", "--out", "OUT/entropy.json"),
+    ),
     Command("runs", ("runs", "runs.csv", "--quiet", "--out", "OUT/runs.parquet")),
     Command("runs olmix", ("runs", "runs.csv", "--quiet", "--to", "olmix", "--out", "OUT/d")),
     Command(

@@ -148,7 +148,7 @@ def test_command_line(place, capsys):
         (["a.npy", "b.npy", "a.npy", "--method", "frechet"], "add --pairs"),
         (["a.npy", "--pairs", "--method", "frechet"], "two or more"),
         (["a.npy", "b.npy", "--method", "frechet", "--out", "x.txt"], "expected .json"),
-        (["a.npy", "b.npy", "--method", "frechet", "--out", "a.npy"], "exists"),
+        (["a.npy", "b.npy", "--method", "frechet", "--out", "a.npy"], "expected .json, or .html"),
         (["a.npy", "b.npy", "--method", "x", "--methods", "y"], "give one of them"),
         (["bad.npy", "b.npy", "--method", "frechet"], "expected a .npy file"),
         (["holes.npy", "b.npy", "--method", "frechet"], "row 2 of holes is not finite"),

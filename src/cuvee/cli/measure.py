@@ -17,10 +17,8 @@ def measure(options: argparse.Namespace) -> None:
     """Measure one data set, two, or all pairs of several."""
     if options.method and options.methods:
         raise CuveeError("--method takes one, --methods compares several: give one of them.")
-    if options.out is not None and Path(options.out).exists():
-        raise CuveeError(
-            f"--out {options.out}: the file exists: choose another name, or remove it."
-        )
+    if options.out is not None:
+        _check(options.out, options.pairs)
     given = _data(options.data)
     with progress(options.quiet) as show:
         common = {
@@ -77,9 +75,13 @@ def _named(given: dict[str, str]) -> dict[str, str]:
 
 def _write(found: Any, out: str, said: Any) -> None:
     path = Path(out)
-    if path.suffix == ".html" and isinstance(found, measuring.Pairs):
+    if path.suffix == ".html":
         found.report(path)
-    elif path.suffix == ".json":
-        write_whole(path, lambda p: p.write_bytes(to_json(said)))
     else:
+        write_whole(path, lambda p: p.write_bytes(to_json(said)))
+
+
+def _check(out: str, pairs: bool) -> None:
+    """Before anything is measured. A file of an earlier measurement is replaced."""
+    if Path(out).suffix not in ((".json", ".html") if pairs else (".json",)):
         raise CuveeError(f"--out {out}: expected .json, or .html with --pairs.")
