@@ -6,10 +6,10 @@ it is known which source helps which target.
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from inspect import signature
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -71,6 +71,13 @@ def noise(trainer: Trainer, tokens: float) -> np.ndarray:
     shares = np.full(len(trainer.sources), 1 / len(trainer.sources))
     losses = [run(trainer, shares, tokens, seed=seed).losses.mean for seed in range(1, 5)]
     return 4 * np.std(losses, axis=0, ddof=1)
+
+
+def _below(
+    found: Any, allowed: float, varies: Callable[[], np.ndarray], target: int | slice = slice(None)
+) -> bool:
+    """Whether all is below what is allowed and what training varies by, looked at if it decides."""
+    return bool(np.all(found < allowed) or np.all(found < allowed + varies()[target]))
 
 
 @contextmanager
@@ -214,7 +221,7 @@ def check_continuing_adds_up(proxy: Proxy, planted: Planted) -> None:
     second = Trial(shares, 134 * each, after=first)
     chain = run(trainer, shares, 22 * each, after=second).losses.mean
     whole = run(trainer, shares, 336 * each).losses.mean
-    assert (np.abs(chain - whole) < 0.02 + noise(trainer, 336 * each)).all()
+    assert _below(np.abs(chain - whole), 0.02, partial(noise, trainer, 336 * each))
     assert (chain < run(trainer, shares, 22 * each).losses.mean).all(), "what was seen is forgotten"
 
 
@@ -224,7 +231,7 @@ def check_more_of_the_own_source_never_hurts(proxy: Proxy, planted: Planted) -> 
     """
     trainer = prepare(proxy, planted.data())
     k, tokens = len(trainer.sources), trainer.available.min()
-    allowed = 0.01 + noise(trainer, tokens)
+    varies = cache(partial(noise, trainer, tokens))
     for j, target in enumerate(trainer.targets):
         own = planted.own(target)
         if own is None:
@@ -233,7 +240,7 @@ def check_more_of_the_own_source_never_hurts(proxy: Proxy, planted: Planted) -> 
         steps = 3 if getattr(proxy, "real", False) else 6
         path = [(1 - x) / k + x * corner for x in np.linspace(0, 1, steps)]
         losses = np.array([run(trainer, shares, tokens).losses.mean[j] for shares in path])
-        assert (np.diff(losses) < allowed[j]).all()
+        assert _below(np.diff(losses), 0.01, varies, j)
         assert losses[-1] < losses[0] - 0.02, "the own source should help"
 
 
@@ -267,7 +274,8 @@ def check_repeated_tokens_help_less_than_fresh_ones(proxy: Proxy, planted: Plant
         all_ = prepare(proxy, planted.data())
         tokens = all_.available @ corner
         repeated = run(few, corner, tokens).losses.mean[j]
-        assert run(all_, corner, tokens).losses.mean[j] < repeated + noise(all_, tokens)[j]
+        fresh = run(all_, corner, tokens).losses.mean[j]
+        assert _below(fresh, repeated, partial(noise, all_, tokens), j)
         once = run(few, corner, few.available @ corner).losses.mean[j]
         assert repeated < once + (WORTH_NOTHING if planted.reads == "rows" else 0)
 
