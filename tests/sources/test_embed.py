@@ -70,9 +70,14 @@ def test_the_same_every_time():
 
 
 def test_fewer_texts_than_dims():
-    points = Embedding.fit(SEA[:3], dims=64).transform(SEA[:3])
+    texts = ["the sea is wide", "the wide wide road", "the road is a sea"]
+    points = Embedding.fit(texts, dims=64).transform(texts)
     assert points.shape == (3, 3)
     assert np.allclose(np.linalg.norm(points, axis=1), 1)
+    # What only one text says is no direction, and these say nothing else that differs.
+    alike = Embedding.fit(SEA[:3], dims=64).transform(SEA[:3])
+    assert alike.shape == (3, 1)
+    assert np.allclose(alike, alike[0])
     unknown = Embedding.fit(SEA[:3], dims=2).transform(["", "zzz qqq"])
     assert np.isfinite(unknown).all()
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from cuvee.measure.critics import Judged, Training
 
 CriticName = Literal["joint", "separable"]
-Kind = Literal["mine", "nwj", "infonce", "smile"]
 FEW = 500
 """Rows below which a critic learns next to nothing."""
 THIN = 30
@@ -30,64 +29,7 @@ THIN = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Critic:
-    """What the four have in common; see each of them."""
-
-    takes: ClassVar[str] = "points"
-    of: ClassVar[str] = "rows"
-    asks: ClassVar[str] = "dependence"
-    unit: ClassVar[str] = "nats"
-    keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "monotone")
-    kind: ClassVar[Kind]
-    bound: ClassVar[Bound] = ""
-    critic: CriticName = "joint"
-    hidden: int = 64
-    batch: int = 256
-    negatives: int = 4
-    steps: int = 1000
-    rate: float = 0.002
-    nulls: int = 1
-
-    def __post_init__(self) -> None:
-        if self.critic not in ("joint", "separable"):
-            raise CuveeError(f'critic must be "joint" or "separable", got {self.critic!r}.')
-        for name in ("hidden", "batch", "negatives", "steps"):
-            if getattr(self, name) < 1:
-                raise CuveeError(f"{name} must be 1 or more, got {getattr(self, name)}.")
-        if self.rate <= 0 or self.nulls < 0:
-            raise CuveeError("rate must be above 0, and nulls 0 or more: give such numbers.")
-
-    def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
-        """Too few rows."""
-        if len(a) >= FEW:
-            return ()
-        return (f"{len(a)} rows: a critic learns little from fewer than {FEW}; take ksg.",)
-
-    def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
-        """See the class."""
-        if len(a) < 32:
-            raise CuveeError(
-                f"{a.name} has {len(a)} rows: a network needs 32 or more to learn from."
-            )
-        try:
-            from cuvee.measure import critics
-        except ModuleNotFoundError as error:
-            raise missing(error) from error
-        x, y = laid_out([a.rows, (b or a).rows], rng)
-        runs = plan(len(x), 2, self.nulls, rng)
-        training = critics.Training(
-            self.kind, self.critic, self.hidden, self.batch, self.negatives, self.steps,
-            self.rate, getattr(self, "clip", np.inf),
-        )  # fmt: skip
-        found = critics.judged(x, y, runs, training, rng)
-        return concluded(
-            runs, found.values, found.errors, unit=self.unit, rng=rng, bound=self.bound,
-            notes=_notes(found, training, len(runs[0].judge)),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Mine(Critic):
+class Mine:
     """Donsker-Varadhan bound by a network, its gradient corrected by a running mean (MINE).
 
     Args:
@@ -107,12 +49,33 @@ class Mine(Critic):
     and Varadhan, Communications on Pure and Applied Mathematics 36, 1983.
     """
 
-    kind: ClassVar[Kind] = "mine"
-    bound: ClassVar[Bound] = "lower"
+    takes: ClassVar[str] = "points"
+    of: ClassVar[str] = "rows"
+    asks: ClassVar[str] = "dependence"
+    unit: ClassVar[str] = "nats"
+    keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "monotone")
+    critic: CriticName = "joint"
+    hidden: int = 64
+    batch: int = 256
+    negatives: int = 4
+    steps: int = 1000
+    rate: float = 0.002
+    nulls: int = 1
+
+    def __post_init__(self) -> None:
+        _checked(self)
+
+    def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
+        """Too few rows."""
+        return _outside(a, b)
+
+    def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
+        """See the class."""
+        return _measured("mine", self, a, b, rng, "lower")
 
 
 @dataclass(frozen=True, slots=True)
-class Nwj(Critic):
+class Nwj:
     """Bound of Nguyen, Wainwright and Jordan by a network: no logarithm of a mean, no bias.
 
     Args:
@@ -132,12 +95,33 @@ class Nwj(Critic):
     Cseke and Tomioka, "f-GAN", NeurIPS 2016.
     """
 
-    kind: ClassVar[Kind] = "nwj"
-    bound: ClassVar[Bound] = "lower"
+    takes: ClassVar[str] = "points"
+    of: ClassVar[str] = "rows"
+    asks: ClassVar[str] = "dependence"
+    unit: ClassVar[str] = "nats"
+    keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "monotone")
+    critic: CriticName = "joint"
+    hidden: int = 64
+    batch: int = 256
+    negatives: int = 4
+    steps: int = 1000
+    rate: float = 0.002
+    nulls: int = 1
+
+    def __post_init__(self) -> None:
+        _checked(self)
+
+    def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
+        """Too few rows."""
+        return _outside(a, b)
+
+    def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
+        """See the class."""
+        return _measured("nwj", self, a, b, rng, "lower")
 
 
 @dataclass(frozen=True, slots=True)
-class Infonce(Critic):
+class Infonce:
     """Contrastive bound: how well a row's partner is found among those of the batch (InfoNCE).
 
     Args:
@@ -156,14 +140,33 @@ class Infonce(Critic):
     coding", 2018; Poole et al., "On variational bounds of mutual information", ICML 2019.
     """
 
-    kind: ClassVar[Kind] = "infonce"
-    bound: ClassVar[Bound] = "lower"
+    takes: ClassVar[str] = "points"
+    of: ClassVar[str] = "rows"
+    asks: ClassVar[str] = "dependence"
+    unit: ClassVar[str] = "nats"
+    keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "monotone")
     critic: CriticName = "separable"
+    hidden: int = 64
+    batch: int = 256
     negatives: int = 31
+    steps: int = 1000
+    rate: float = 0.002
+    nulls: int = 1
+
+    def __post_init__(self) -> None:
+        _checked(self)
+
+    def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
+        """Too few rows."""
+        return _outside(a, b)
+
+    def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
+        """See the class."""
+        return _measured("infonce", self, a, b, rng, "lower")
 
 
 @dataclass(frozen=True, slots=True)
-class Smile(Critic):
+class Smile:
     """Density ratio from a classifier, clipped and averaged: less variance, no bound (SMILE).
 
     Args:
@@ -183,13 +186,74 @@ class Smile(Critic):
     estimators", ICLR 2020.
     """
 
-    kind: ClassVar[Kind] = "smile"
+    takes: ClassVar[str] = "points"
+    of: ClassVar[str] = "rows"
+    asks: ClassVar[str] = "dependence"
+    unit: ClassVar[str] = "nats"
+    keeps: ClassVar[tuple[str, ...]] = ("shift", "scale", "monotone")
     clip: float = 5.0
+    critic: CriticName = "joint"
+    hidden: int = 64
+    batch: int = 256
+    negatives: int = 4
+    steps: int = 1000
+    rate: float = 0.002
+    nulls: int = 1
 
     def __post_init__(self) -> None:
-        Critic.__post_init__(self)
+        _checked(self)
         if self.clip <= 0:
             raise CuveeError(f"clip must be above 0, got {self.clip}.")
+
+    def outside(self, a: Sample, b: Sample | None = None) -> Sequence[str]:
+        """Too few rows."""
+        return _outside(a, b)
+
+    def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
+        """See the class."""
+        return _measured("smile", self, a, b, rng, "", self.clip)
+
+
+Method = Mine | Nwj | Infonce | Smile
+
+
+def _checked(method: Method) -> None:
+    if method.critic not in ("joint", "separable"):
+        raise CuveeError(f'critic must be "joint" or "separable", got {method.critic!r}.')
+    for name in ("hidden", "batch", "negatives", "steps"):
+        if getattr(method, name) < 1:
+            raise CuveeError(f"{name} must be 1 or more, got {getattr(method, name)}.")
+    if method.rate <= 0 or method.nulls < 0:
+        raise CuveeError("rate must be above 0, and nulls 0 or more: give such numbers.")
+
+
+def _outside(a: Sample, b: Sample | None) -> Sequence[str]:
+    if len(a) >= FEW:
+        return ()
+    return (f"{len(a)} rows: a critic learns little from fewer than {FEW}; take ksg.",)
+
+
+def _measured(
+    kind: Literal["mine", "nwj", "infonce", "smile"], method: Method, a: Sample, b: Sample | None,
+    rng: Generator, bound: Bound, clip: float = np.inf,
+) -> Estimate:  # fmt: skip
+    if len(a) < 32:
+        raise CuveeError(f"{a.name} has {len(a)} rows: a network needs 32 or more to learn from.")
+    try:
+        from cuvee.measure import critics
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    x, y = laid_out([a.rows, (b or a).rows], rng)
+    runs = plan(len(x), 2, method.nulls, rng)
+    training = critics.Training(
+        kind, method.critic, method.hidden, method.batch, method.negatives, method.steps,
+        method.rate, clip,
+    )  # fmt: skip
+    found = critics.judged(x, y, runs, training, rng)
+    return concluded(
+        runs, found.values, found.errors, unit=method.unit, rng=rng, bound=bound,
+        notes=_notes(found, training, len(runs[0].judge)),
+    )  # fmt: skip
 
 
 def _notes(found: "Judged", training: "Training", judges: int) -> list[str]:
