@@ -91,6 +91,7 @@ class Explorer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # questions that wait to be taken; more are refused by the system
     explorer: Explorer
 
 

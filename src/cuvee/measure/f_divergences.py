@@ -245,7 +245,13 @@ def _divergence(
 
     notes = _notes(method.by, x, y, crossed(x, y, method.by, rng, hold=hold), rng)
     found = resampled(
-        statistic, [x, y], rng=rng, unit=method.unit, splits=method.splits, nulls=method.splits
+        statistic,
+        [x, y],
+        rng=rng,
+        unit=method.unit,
+        splits=method.splits,
+        nulls=method.splits,
+        doubt=1.0,
     )
     return replace(found, notes=notes)
 
@@ -272,9 +278,8 @@ def _notes(
             found.append(f"the density at a row is made of {made:.1f} points: it is not seen.")
     weight = np.exp(at[1] - at[1].max())
     heavy = float(weight.sum() ** 2 / (weight @ weight))
-    if heavy < max(0.01 * len(weight), 2):
-        found.append(
-            f"{heavy:.0f} rows of the second sample bear all the weight of the first law: the laws "
-            "hardly overlap, and the number is too small."
-        )
+    # The mean ratio under the second law is 1, unless none of its rows lies where the first one is.
+    if heavy < max(0.01 * len(weight), 2) or _level(at[1]) < -1:
+        found.append("no row, or few, of the second sample lie where the first one's do: the laws "
+                     "hardly overlap, and the number is too small.")  # fmt: skip
     return tuple(found)
