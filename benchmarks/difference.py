@@ -10,12 +10,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import orjson
 
 from benchmarks.shared import Figure, Options, alternating, over
+from cuvee.core.capacity import used_memory
 from cuvee.core.sample import Sample
 from cuvee.measure.kernel_tables import table_of
 from cuvee.measure.mmd import Mmd, gaussians, squared
@@ -126,14 +126,7 @@ def alone(job: str) -> None:
         "ours": lambda: _ours(x, y, ways), "pot": lambda: _pot(x, y, ways),
         "mmd": lambda: _mmd(x, y),
     }  # fmt: skip
-    before = _peak()
+    # What the system says of ended processes counts those that started them, too.
+    before = used_memory()[1]
     jobs[job]()
-    print(orjson.dumps(_peak() - before).decode())
-
-
-def _peak() -> float:
-    """GB that this interpreter has held at most; what the system says of processes counts those
-    that started them, too.
-    """
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
+    print(orjson.dumps((used_memory()[1] - before) / 1e9).decode())

@@ -37,6 +37,14 @@ def covered(
     }  # fmt: skip
 
 
+def p_value(name: str, seed: list[int], far: float) -> float:
+    """Of a test of two samples, 100 rows of 5 columns each, so far apart in each column."""
+    rng = default_rng(seed)
+    pair = [Sample.of_points(rng.standard_normal((100, 5)) + shift) for shift in (0.0, far)]
+    notes = measure(load(name), *pair, seed=seed[0]).notes
+    return float(next(n for n in notes if n.startswith("p = ")).split()[2])
+
+
 def shares(found: dict[str, dict[str, float]]) -> str:
     """`name 0.91, other 0.88`."""
     return ", ".join(f"{name} {of['covered']:.2f}" for name, of in found.items())

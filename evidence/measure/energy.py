@@ -4,12 +4,9 @@ Differences of normal rows are normal, so mean distances have a closed form.
 """
 
 import numpy as np
-from evidence.covering import between, covered, normal, shares
-from numpy.random import default_rng
+from evidence.covering import between, covered, normal, p_value, shares
 from scipy.special import gammaln, hyp1f1
 
-from cuvee.core.sample import Sample
-from cuvee.measure import load, measure
 from cuvee.testing.evidence import Finding
 
 CASES = ((1, 300, 300, 0.5), (3, 200, 600, 0.3), (16, 400, 400, 0.15), (64, 300, 300, 0.1))
@@ -23,8 +20,8 @@ def run() -> Finding:
         )
         for dims, rows, others, far in CASES
     }  # fmt: skip
-    false = float(np.mean([p_value(seed, 0.0) < 0.05 for seed in range(200)]))
-    power = float(np.mean([p_value(seed, 0.3) < 0.05 for seed in range(50)]))
+    false = float(np.mean([p_value("energy", [seed, 78], 0.0) < 0.05 for seed in range(200)]))
+    power = float(np.mean([p_value("energy", [seed, 78], 0.3) < 0.05 for seed in range(50)]))
     return Finding(
         claim="Nominal 90% intervals cover the energy distance of shifted normal laws in 85-95% of "
         "200 pairs, and the test of level 0.05 is false in at most 9% of 200 pairs of one law.",
@@ -44,10 +41,3 @@ def distance(dims: int, squared: float) -> float:
     """The mean length of a normal row of variance 2 whose mean has this squared length."""
     scale = 2 * np.exp(gammaln((dims + 1) / 2) - gammaln(dims / 2))
     return float(scale * hyp1f1(-0.5, dims / 2, -squared / 4))
-
-
-def p_value(seed: int, far: float) -> float:
-    rng = default_rng([seed, 78])
-    pair = [Sample.of_points(rng.standard_normal((100, 5)) + shift) for shift in (0.0, far)]
-    note = next(n for n in measure(load("energy"), *pair, seed=seed).notes if n.startswith("p = "))
-    return float(note.split()[2])

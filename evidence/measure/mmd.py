@@ -4,7 +4,7 @@ Normal laws, for which the kernel's means have a closed form.
 """
 
 import numpy as np
-from evidence.covering import between, covered, normal, shares
+from evidence.covering import between, covered, normal, p_value, shares
 
 from cuvee.core.sample import Sample
 from cuvee.measure import load, measure
@@ -21,8 +21,8 @@ def run() -> Finding:
                 "mmd", normal(dims), normal(dims, 1.0, far), truth(dims, 0.25, width), count=rows,
                 others=others, bandwidth=width, by=by, seeds=200,
             )  # fmt: skip
-    below = [p_value(seed, 0.0) < 0.05 for seed in range(200)]
-    power = [p_value(seed, 0.2) < 0.05 for seed in range(50)]
+    below = [p_value("mmd", [seed, 77], 0.0) < 0.05 for seed in range(200)]
+    power = [p_value("mmd", [seed, 77], 0.2) < 0.05 for seed in range(50)]
     rng = np.random.default_rng(5)
     big = [Sample.of_points(rng.standard_normal((6000, 64)) + far) for far in (0.0, 0.1)]
     both = [measure(load("mmd", by=by, bandwidth=8.0), *big) for by in ("exact", "features")]
@@ -46,10 +46,3 @@ def truth(dims: int, far: float, width: float) -> float:
     spread = (np.array(SCALES) * width) ** 2 + 2
     near = (1 - 2 / spread) ** (dims / 2)
     return float(np.mean(2 * near * (1 - np.exp(-far / (2 * spread)))))
-
-
-def p_value(seed: int, far: float) -> float:
-    rng = np.random.default_rng([seed, 77])
-    pair = [Sample.of_points(rng.standard_normal((100, 5)) + shift) for shift in (0.0, far)]
-    note = next(n for n in measure(load("mmd"), *pair, seed=seed).notes if n.startswith("p = "))
-    return float(note.split()[2])

@@ -226,14 +226,23 @@ def frequent(tables: "Sequence[csr_array]") -> list[Float[np.ndarray, "blocks wo
 def _differ(tables: Sequence[np.ndarray], seed: int, cell: tuple[int, int]) -> Estimate:
     """One pair."""
     from cuvee.core.resampling import contrasted
-    from cuvee.measure.token_divergences import jensen_shannon
+    from cuvee.measure.token_divergences import LARGEST, jensen_shannon
 
     def of_blocks(one: np.ndarray, two: np.ndarray) -> float:
         return jensen_shannon(one.sum(axis=0), two.sum(axis=0))
 
     rng = stream(seed, "likeness", *cell)
     i, j = cell
-    return contrasted(of_blocks, tables[i], tables[j], rng=rng, unit="nats", splits=SPLITS, nulls=0)
+    return contrasted(
+        of_blocks,
+        tables[i],
+        tables[j],
+        rng=rng,
+        unit="nats",
+        ceiling=LARGEST,
+        splits=SPLITS,
+        nulls=0,
+    )
 
 
 __all__ = ["Likeness", "Part", "frequent", "parts_of"]

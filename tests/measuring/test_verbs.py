@@ -172,3 +172,18 @@ def test_bad_input_is_one_clear_line(place, capsys, words, message):
 def test_samples_of_ones_own_are_taken(points):
     given = Sample.of_points(points[0])
     assert cuvee.measure(given, points[1], method="frechet").sizes == (300, 200)
+
+
+def test_no_divergence_is_beyond_what_is_possible():
+    """Also where no word is in common, and what halves differ by is taken off."""
+    rng = np.random.default_rng(0)
+    sea, code = (
+        w.split() for w in ("red sea sky sun tree wood wind", "def for in if else try pass")
+    )
+    one, two = (
+        [" ".join(words[i] for i in row) for row in rng.integers(7, size=(60, 200))]
+        for words in (sea, code)
+    )
+    far = cuvee.measure(one, two, method="token_js")
+    assert far.value == pytest.approx(np.log(2), abs=0.02)
+    assert max(far.value, *far.interval) <= np.log(2) + 1e-12

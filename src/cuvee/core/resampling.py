@@ -71,8 +71,8 @@ def resampled(
 
 def contrasted(
     statistic: Statistic, a: np.ndarray, b: np.ndarray, *, rng: Generator, unit: str,
-    cap: int | None = None, rate: float = 1.0, floor: float | None = 0.0, splits: int = SPLITS,
-    draws: int = DRAWS, nulls: int = NULLS,
+    cap: int | None = None, rate: float = 1.0, floor: float | None = 0.0,
+    ceiling: float | None = None, splits: int = SPLITS, draws: int = DRAWS, nulls: int = NULLS,
 ) -> Estimate:  # fmt: skip
     """A distance of two samples, less what there is between halves of one and the same.
 
@@ -90,6 +90,7 @@ def contrasted(
         cap: Rows, at most, of which the statistic is taken; of more rows blocks are looked at.
         rate: What is left of the bias falls like n to the power of -rate.
         floor: The number cannot be less.
+        ceiling: Nor more.
         splits: Pairs of halves; of each the statistic is taken twelve times, four of them of
             halves and eight of quarters.
         draws: Of the answer.
@@ -106,8 +107,8 @@ def contrasted(
             none = none.mean() + (none - none.mean()) / (2 * np.sqrt(found.blocks))
             none += found.limit - found.across
     return around(
-        found.limit, found.sd, found.missed, rng=rng, unit=unit, floor=floor, draws=draws,
-        null=none, squared=True,
+        found.limit, found.sd, found.missed, rng=rng, unit=unit, floor=floor, ceiling=ceiling,
+        draws=draws, null=none, squared=True,
     )  # fmt: skip
 
 
@@ -159,8 +160,9 @@ def contrast(
 
 def around(
     limit: float, sd: float, missed: float, *, rng: Generator, unit: str,
-    floor: float | None = None, draws: int = DRAWS, bound: Bound = "",
-    null: np.ndarray | None = None, notes: tuple[str, ...] = (), squared: bool = False,
+    floor: float | None = None, ceiling: float | None = None, draws: int = DRAWS,
+    bound: Bound = "", null: np.ndarray | None = None, notes: tuple[str, ...] = (),
+    squared: bool = False,
 ) -> Estimate:  # fmt: skip
     """An estimate from its middle, the spread of chance, and a bias of unknown sign.
 
@@ -171,6 +173,7 @@ def around(
         rng: Of the draws' order.
         unit: Of the number.
         floor: The number cannot be less.
+        ceiling: Nor more.
         draws: How many.
         bound: As of `Estimate`.
         null: As of `Estimate`.
@@ -186,10 +189,11 @@ def around(
         step += step**2 / (4 * limit)
     found = limit + step + missed * rng.permutation(2 * level - 1)
     found = rng.permutation(found)
-    center = limit
-    if floor is not None:
-        found, center = np.maximum(found, floor), max(limit, floor)
-    return Estimate(found, unit, "samples", np.asarray(center), bound, null, notes)
+    low, high = (-np.inf if floor is None else floor), (np.inf if ceiling is None else ceiling)
+    center = np.clip(limit, low, high)
+    return Estimate(
+        np.clip(found, low, high), unit, "samples", np.asarray(center), bound, null, notes
+    )
 
 
 def chance(halves: Float[np.ndarray, "splits 2"], *, apart: bool = False) -> float:

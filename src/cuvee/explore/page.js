@@ -204,9 +204,13 @@ function build() {
   }));
   $("out").textContent = about.out;
   $("intro").textContent =
-    about.sources.length + " sources, " + about.targets.length + " targets; tokens are " +
+    count(about.sources, "source") + ", " + count(about.targets, "target") + "; tokens are " +
     about.token + ". Nothing is trained: the counts of the sources forecast every mixture.";
   said();
+}
+
+function count(some, name) {
+  return some.length + " " + name + (some.length === 1 ? "" : "s");
 }
 
 function said() {

@@ -15,6 +15,8 @@ from cuvee.core.resampling import contrasted
 from cuvee.core.sample import Sample
 
 HALF = 0.5
+LARGEST = float(np.log(2))
+"""Jensen-Shannon divergence of samples that have no symbol in common."""
 FEW = 5.0
 """Occurrences of a symbol, on average, that a divergence needs."""
 Counts = Float[np.ndarray, "symbols"]
@@ -52,7 +54,7 @@ class TokenJs:
 
     def measure(self, a: Sample, b: Sample | None = None, *, rng: Generator) -> Estimate:
         """See the class."""
-        return _of_counts(jensen_shannon, a, b or a, self.splits, self.unit, rng)
+        return _of_counts(jensen_shannon, a, b or a, self.splits, self.unit, rng, LARGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,16 @@ def kullback_leibler(one: Counts, two: Counts) -> float:
 
 def _of_counts(
     statistic: Callable[[Counts, Counts], float], a: Sample, b: Sample, splits: int, unit: str,
-    rng: Generator,
+    rng: Generator, ceiling: float | None = None,
 ) -> Estimate:  # fmt: skip
     """The statistic of all blocks, less what it is between halves of one sample."""
 
     def of_blocks(one: np.ndarray, two: np.ndarray) -> float:
         return statistic(one.sum(axis=0), two.sum(axis=0))
 
-    return contrasted(of_blocks, *_aligned(a, b), rng=rng, unit=unit, splits=splits)
+    return contrasted(
+        of_blocks, *_aligned(a, b), rng=rng, unit=unit, ceiling=ceiling, splits=splits
+    )
 
 
 def _aligned(a: Sample, b: Sample) -> list[Float[np.ndarray, "blocks symbols"]]:
